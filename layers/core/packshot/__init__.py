@@ -1,0 +1,1 @@
+"""packshot: one request turns a snapshot of a product into finished product photos."""

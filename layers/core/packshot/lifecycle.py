@@ -1,0 +1,347 @@
+"""A job's life as one pure function: `advance(job, fact) -> (job, effects)`.
+
+Facts are what the world told us, effects what must now happen. There is no clock and no I/O here. A fact that does not
+fit (late, repeated, about an older attempt) changes nothing: the same job object comes back, so a caller may apply any
+fact any number of times. `owed` says what a row as it stands still owes the world; the stream's reader and the sweep
+both carry that out, so a crash between a write and its effects loses nothing.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from packshot.job import Attempt, Call, Credits, Failure, Job, Output, State, Step
+
+RETRY_MS = 60_000
+"""How long a call that waits for our own functions may stand still before the sweep repeats its message."""
+
+MAX_ATTEMPTS = 6
+"""Attempts of one call over all its routes; then the call has failed."""
+
+
+# --- facts ---------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Intended:
+    """A worker is about to call the provider. Written before the call (reliability: never pay twice)."""
+
+    call: int
+    attempt: Attempt
+    at: int
+    due: int
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The provider took the request and named it `remote`; look again at `due`."""
+
+    call: int
+    attempt: int
+    at: int
+    remote: str
+    due: int
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """The provider is still at it."""
+
+    call: int
+    attempt: int
+    at: int
+    due: int
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """The provider has results: addresses of pictures, or keys in our bucket. Money may have been spent."""
+
+    call: int
+    attempt: int
+    at: int
+    results: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """This route will not make it. `final` means no other route would either (bad input, content refused)."""
+
+    call: int
+    attempt: int
+    at: int
+    failure: Failure
+    final: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """Surely nothing happened upstream; try the same route again at `until`."""
+
+    call: int
+    attempt: int
+    at: int
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The request may or may not have reached the provider: wait for the webhook or the attempt's deadline."""
+
+    call: int
+    attempt: int
+    at: int
+    due: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    """The pictures are in our bucket."""
+
+    call: int
+    attempt: int
+    at: int
+    outputs: tuple[Output, ...]
+    timings: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Nudged:
+    """Somebody looked, repeated the message, and will look again at `due`."""
+
+    call: int
+    at: int
+    due: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """The caller wants it no more."""
+
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeadlinePassed:
+    """The clock: attempts and jobs whose deadline lies before `at` are over."""
+
+    at: int
+
+
+CallFact = Intended | Accepted | Running | Delivered | Refused | Busy | Lost | Ingested | Nudged
+Fact = CallFact | Cancelled | DeadlinePassed
+
+
+# --- effects -------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Dispatch:
+    """Bring a call to its lane: the render queue for the built-in studio, else the dispatch queue."""
+
+    call: int
+    provider: str
+    delay: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """A provider holds a call: its lane's poller must run."""
+
+    provider: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ingest:
+    """Results wait at the provider."""
+
+    call: int
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRemote:
+    """A provider works on what nobody wants any more: tell it, best effort."""
+
+    call: int
+
+
+@dataclass(frozen=True, slots=True)
+class Announce:
+    """A state callers hear about: `job.created`, `job.processing`, …"""
+
+    event: str
+
+
+@dataclass(frozen=True, slots=True)
+class Leak:
+    """Money was spent upstream for something that nobody gets."""
+
+    call: int
+    attempt: int
+    provider: str
+    micro_usd: int
+
+
+Effect = Dispatch | Watch | Ingest | CancelRemote | Announce | Leak
+
+LEGAL: dict[Step, frozenset[type]] = {
+    Step.WAITING: frozenset({Intended, Nudged}),
+    Step.INTENT: frozenset({Accepted, Running, Delivered, Refused, Busy, Lost, Ingested, Nudged}),
+    Step.RUNNING: frozenset({Accepted, Running, Delivered, Refused, Ingested, Nudged}),
+    Step.DELIVERED: frozenset({Ingested, Refused, Nudged}),
+    Step.DONE: frozenset(),
+    Step.FAILED: frozenset(),
+}
+"""Which fact can move a call that stands at a step. Whatever is not listed changes nothing."""
+
+
+def advance(job: Job, fact: Fact) -> tuple[Job, tuple[Effect, ...]]:
+    """Apply one fact. Returns the same `job` object and no effects (but for leaks) when the fact changes nothing."""
+    if job.state.terminal:
+        return job, tuple(_leaks(job, fact))
+    match fact:
+        case Cancelled():
+            after = _finish(replace(job, state=State.CANCELED), fact.at)
+        case DeadlinePassed():
+            after = _expire(job, fact.at)
+        case _:
+            call = job.calls[fact.call]
+            if not _fits(call, fact):
+                return job, tuple(_leaks(job, fact))
+            moved = _move(job, call, fact)
+            after = _settle(_with(job, fact.call, moved), fact)
+    if after == job:
+        return job, ()
+    after = replace(after, version=job.version + 1, updated=fact.at)
+    return after, owed(job, after)
+
+
+def owed(before: Job | None, after: Job) -> tuple[Effect, ...]:
+    """What the change from `before` to `after` makes necessary; with `before` None, all that the row still owes."""
+    effects: list[Effect] = []
+    if before is None or before.state != after.state:
+        effects.append(Announce("job.created" if after.state is State.PENDING else f"job.{after.state}"))
+    for index, call in enumerate(after.calls):
+        old = before.calls[index] if before else None
+        if after.state.terminal:
+            if call.step in (Step.INTENT, Step.RUNNING) and not (before and before.state.terminal):
+                effects.append(CancelRemote(index))
+        elif old is None or (old.step, len(old.attempts), old.route) != (call.step, len(call.attempts), call.route):
+            effects.extend(_of_step(after, index, call))
+    return tuple(effects)
+
+
+def _of_step(job: Job, index: int, call: Call) -> Iterator[Effect]:
+    match call.step:
+        case Step.WAITING:
+            again = call.attempt is not None and call.attempt.outcome == "busy"
+            delay = max(0, call.due - job.updated) // 1000 if again else 0
+            yield Dispatch(index, job.routes[call.route].provider, delay)
+        case Step.INTENT | Step.RUNNING:
+            yield Watch(job.routes[call.route].provider)
+        case Step.DELIVERED:
+            yield Ingest(index)
+
+
+def _fits(call: Call, fact: CallFact) -> bool:
+    if type(fact) not in LEGAL[call.step]:
+        return False
+    if isinstance(fact, Nudged):
+        return True
+    current = call.attempt.number if call.attempt else 0
+    if isinstance(fact, Intended):
+        return fact.attempt.number == current + 1
+    return fact.attempt == current
+
+
+def _move(job: Job, call: Call, fact: CallFact) -> Call:
+    match fact:
+        case Intended():
+            return replace(call, step=Step.INTENT, attempts=(*call.attempts, fact.attempt), due=fact.due)
+        case Accepted():
+            return _attempt(replace(call, step=Step.RUNNING, due=fact.due), remote=fact.remote)
+        case Running():
+            polls = call.attempts[-1].polls + 1
+            return _attempt(replace(call, step=Step.RUNNING, due=fact.due), polls=polls)
+        case Delivered():
+            due = call.due if call.due > fact.at else fact.at + RETRY_MS  # moving it costs two writes to the index
+            return replace(call, step=Step.DELIVERED, results=fact.results, due=due)
+        case Busy():
+            if len(call.attempts) >= MAX_ATTEMPTS:
+                busy = Failure("provider_busy", "The provider had no room for the request.")
+                return _next_route(job, call, busy, fact.at, final=False)
+            return _attempt(replace(call, step=Step.WAITING, due=fact.until), ended=fact.at, outcome="busy")
+        case Lost():
+            return _attempt(replace(call, due=fact.due), outcome="unknown")
+        case Nudged():
+            return replace(call, due=fact.due)
+        case Refused():
+            return _next_route(job, call, fact.failure, fact.at, final=fact.final)
+        case Ingested():
+            done = replace(call, step=Step.DONE, due=0, results=())
+            return _attempt(done, ended=fact.at, outcome="succeeded")
+
+
+def _next_route(job: Job, call: Call, failure: Failure, at: int, *, final: bool) -> Call:
+    ended = _attempt(replace(call, results=()), ended=at, outcome=failure.code)
+    last = call.route + 1 >= len(job.routes) or len(call.attempts) >= MAX_ATTEMPTS
+    if final or last:
+        return replace(ended, step=Step.FAILED, due=0, failure=failure)
+    return replace(ended, step=Step.WAITING, route=call.route + 1, due=at)
+
+
+def _attempt(call: Call, **changes: object) -> Call:
+    if not call.attempts:
+        return call
+    return replace(call, attempts=(*call.attempts[:-1], replace(call.attempts[-1], **changes)))  # type: ignore[arg-type]
+
+
+def _with(job: Job, index: int, call: Call) -> Job:
+    return replace(job, calls=(*job.calls[:index], call, *job.calls[index + 1 :]))
+
+
+def _settle(job: Job, fact: CallFact) -> Job:
+    """Keep the job's own state in step with its calls."""
+    if isinstance(fact, Ingested):
+        job = replace(job, outputs=job.outputs + fact.outputs, timings={**job.timings, **dict(fact.timings)})
+    if job.state is State.PENDING and any(call.step is not Step.WAITING for call in job.calls):
+        job = replace(job, state=State.PROCESSING, started=job.started or fact.at)
+    if not all(call.step.settled for call in job.calls):
+        return job
+    return _close(job, fact.at)
+
+
+def _close(job: Job, at: int) -> Job:
+    """All calls are settled: the terminal state follows from what was delivered."""
+    failure = next((call.failure for call in job.calls if call.failure), None)
+    made = len(job.outputs)
+    state = State.COMPLETED if made >= job.count else State.PARTIAL if made else State.FAILED
+    return _finish(replace(job, state=state, failure=None if state is State.COMPLETED else failure), at)
+
+
+def _finish(job: Job, at: int) -> Job:
+    """The finish movement: charge what was delivered, monthly first, and give back the rest to where it came from."""
+    delivered = 0 if job.state is State.CANCELED else min(len(job.outputs), job.count)
+    due = min(job.price * delivered, job.reserved.total)
+    monthly = min(due, job.reserved.monthly)
+    outputs = () if job.state is State.CANCELED else tuple(sorted(job.outputs, key=lambda output: output.key))
+    return replace(job, charged=Credits(monthly, due - monthly), outputs=outputs, finished=at)
+
+
+def _expire(job: Job, at: int) -> Job:
+    failure = Failure("deadline_exceeded", "The picture was not ready before its deadline.")
+    if at >= job.deadline:
+        calls = tuple(
+            call if call.step.settled else replace(call, step=Step.FAILED, due=0, failure=failure) for call in job.calls
+        )
+        return _close(replace(job, calls=calls), at)
+    for index, call in enumerate(job.calls):
+        if call.step in (Step.INTENT, Step.RUNNING) and call.attempt and at >= call.attempt.deadline:
+            job = _with(job, index, _next_route(job, call, failure, at, final=False))
+    return _close(job, at) if all(call.step.settled for call in job.calls) else job
+
+
+def _leaks(job: Job, fact: Fact) -> Iterator[Effect]:
+    """A success that comes too late: its cost is ours, the caller's money stays as it is."""
+    if not isinstance(fact, Delivered):
+        return
+    call = job.calls[fact.call]
+    attempt = next((one for one in call.attempts if one.number == fact.attempt), None)
+    late = job.state.terminal or (attempt is not None and attempt is not call.attempt)
+    if attempt and late and attempt.outcome != "succeeded":
+        yield Leak(fact.call, attempt.number, attempt.provider, attempt.micro_usd)

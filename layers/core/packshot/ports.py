@@ -1,0 +1,112 @@
+"""Everything the core asks of the world, as protocols of a few methods. Steps take these; `aws` and `egress` are them."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from packshot.brief import Brief
+from packshot.job import Job
+from packshot.wire import Request, Response
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A row of the table's stream: a job before (None: new) and after, or a delivery that asks to be sent.
+
+    A `job` without `after` is a row whose image could not be read.
+    """
+
+    account: str
+    job: str | None = None
+    before: Job | None = None
+    after: Job | None = None
+    delivery: str | None = None
+
+
+class Jobs(Protocol):
+    """Job rows. Every write is conditional on the version that was read."""
+
+    def get(self, account: str, job_id: str) -> Job | None:
+        """The job as it stands now (consistent read)."""
+        ...
+
+    def both(self, account: str, job_id: str) -> tuple[Job, Brief] | None:
+        """The job and its brief in one call."""
+        ...
+
+    def save(self, before: Job, after: Job) -> None:
+        """Write `after` if the row is still at `before.version`; a finish that gives credits back is one transaction
+        with the account. Raises Stale."""
+        ...
+
+    def leak(self, job: Job, call: int, attempt: int, provider: str, micro_usd: int) -> None:
+        """Record money spent upstream for nothing; a second record of the same attempt changes nothing."""
+        ...
+
+    def due(self, lane: str, until: int, limit: int) -> list[tuple[str, str, int]]:
+        """(account, job id, due) of the lane's open jobs due at or before `until`, earliest first."""
+        ...
+
+
+class Pictures(Protocol):
+    """Objects in one bucket."""
+
+    def put(self, key: str, data: bytes, content_type: str, metadata: Mapping[str, str] | None = None) -> None:
+        """Write or overwrite."""
+        ...
+
+    def get(self, key: str) -> bytes | None:
+        """The whole object, or None when there is none."""
+        ...
+
+    def copy(self, source: str, target: str) -> None:
+        """Copy within the bucket."""
+        ...
+
+    def url(self, key: str, seconds: int, filename: str | None = None) -> str:
+        """A presigned GET address."""
+        ...
+
+
+class Queue(Protocol):
+    """One queue. A message holds ids and keys, never pictures."""
+
+    def send(self, body: Mapping[str, object], *, group: str, delay: int = 0) -> None:
+        """Send; `group` is the account, for fair queueing; `delay` in s, at most 900."""
+        ...
+
+
+class Bus(Protocol):
+    """The event bus."""
+
+    def put(self, events: Iterable[tuple[str, Mapping[str, object]]]) -> None:
+        """Put (detail type, detail) pairs."""
+        ...
+
+
+class Pollers(Protocol):
+    """The clock: one poller per lane is enough, two are only waste."""
+
+    def ensure(self, lane: str, now: int) -> bool:
+        """Start the lane's poller unless its lease says that one runs. True when one was started."""
+        ...
+
+
+class Secrets(Protocol):
+    """Provider credentials by name, cached a few minutes."""
+
+    def get(self, name: str) -> Mapping[str, str] | None:
+        """The secret's fields, or None when the operator has not set it."""
+        ...
+
+
+class Http(Protocol):
+    """Outbound HTTP under one policy (`egress`)."""
+
+    def send(self, request: Request, *, hosts: Iterable[str], seconds: float, max_bytes: int) -> Response:
+        """Send once, no retries, no redirects. Raises egress.Refused (surely not sent) or egress.NoAnswer (unknown)."""
+        ...
+
+    def fetch(self, url: str, *, hosts: Iterable[str] | None, seconds: float, max_bytes: int) -> bytes:
+        """GET a picture; `hosts` None means any public host. Raises egress.FetchFailed with a public code."""
+        ...
