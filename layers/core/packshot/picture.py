@@ -1,0 +1,222 @@
+"""Pictures from strangers become pixels; pixels become finished files. Every picture enters and leaves through here.
+
+In: three formats, limits checked on the header before anything is decoded, warnings are errors, one exception type.
+Out: exact size, no metadata except the IPTC digital source type, which says honestly how the picture was made.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageCms, ImageOps, PngImagePlugin
+
+from packshot.sniff import sniff
+
+SMALLEST_SIDE, LARGEST_SIDE = 64, 8192
+MOST_PIXELS = 40_000_000
+WIDEST_RATIO = 20
+FORMATS = {"jpg": "JPEG", "png": "PNG", "webp": "WEBP"}
+UNSUPPORTED = (b"GIF8", b"BM", b"II*\0", b"MM\0*", b"%PDF", b"<svg", b"<?xml", b"8BPS", b"\0\0\x01\0", b"%!PS")
+
+Image.MAX_IMAGE_PIXELS = 50_000_000
+
+# https://cv.iptc.org/newscodes/digitalsourcetype/
+SOURCE_TYPES = frozenset(
+    {
+        "algorithmicMedia",
+        "algorithmicallyEnhanced",
+        "composite",
+        "compositeCapture",
+        "compositeSynthetic",
+        "compositeWithTrainedAlgorithmicMedia",
+        "computationalCapture",
+        "dataDrivenMedia",
+        "digitalCapture",
+        "digitalCreation",
+        "humanEdits",
+        "negativeFilm",
+        "positiveFilm",
+        "print",
+        "screenCapture",
+        "trainedAlgorithmicMedia",
+        "virtualRecording",
+    }
+)
+XMP = (
+    '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
+    '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    '<rdf:Description rdf:about="" xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" '
+    'Iptc4xmpExt:DigitalSourceType="http://cv.iptc.org/newscodes/digitalsourcetype/{}"/>'
+    '</rdf:RDF></x:xmpmeta><?xpacket end="w"?>'
+)
+
+
+class BadPicture(Exception):
+    """The bytes are not a picture we take. `code` is for programs, the message is for people."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """`pixels` is uint8 (rows, columns, 3) or, with straight alpha, (rows, columns, 4); sRGB, upright."""
+
+    pixels: NDArray[np.uint8]
+
+    @property
+    def width(self) -> int:
+        return int(self.pixels.shape[1])
+
+    @property
+    def height(self) -> int:
+        return int(self.pixels.shape[0])
+
+    @property
+    def has_alpha(self) -> bool:
+        return bool(self.pixels.shape[2] == 4)
+
+
+def decode(data: bytes) -> Picture:
+    """Turn a JPEG, PNG or WebP file into pixels, or raise BadPicture. The caller has capped the number of bytes."""
+    if sniff(data) is None:
+        raise _refusal(data)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            warnings.filterwarnings("ignore", message="Image appears to be a malformed MPO")
+            image = Image.open(io.BytesIO(data), formats=tuple(FORMATS.values()))
+            _check_header(image)
+            image.load()
+            return Picture(_upright(image))
+    except BadPicture:
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise BadPicture("too_large", "the picture has too many pixels") from error
+    except Exception as error:
+        raise BadPicture("truncated", "the picture is damaged or incomplete") from error
+
+
+def _refusal(data: bytes) -> BadPicture:
+    head = data[:64].lstrip(b"\xef\xbb\xbf \t\r\n")
+    if head.startswith(UNSUPPORTED) or data[4:8] == b"ftyp":
+        return BadPicture("unsupported_format", "send the picture as JPEG, PNG or WebP")
+    return BadPicture("not_an_image", "this file is not a picture")
+
+
+def _check_header(image: Image.Image) -> None:
+    width, height = image.size
+    if min(width, height) < SMALLEST_SIDE:
+        raise BadPicture("too_small", f"each side must have at least {SMALLEST_SIDE} pixels")
+    if max(width, height) > LARGEST_SIDE or width * height > MOST_PIXELS:
+        raise BadPicture("too_large", f"at most {LARGEST_SIDE} pixels a side and {MOST_PIXELS // 1_000_000} megapixels")
+    if max(width, height) > WIDEST_RATIO * min(width, height):
+        raise BadPicture("bad_ratio", f"one side may be at most {WIDEST_RATIO} times the other")
+    # Phones write MPO: a JPEG followed by previews or a gain map. Its first picture is the photograph.
+    if image.format != "MPO" and getattr(image, "n_frames", 1) != 1:
+        raise BadPicture("animated", "send a still picture, not an animation")
+
+
+def _upright(image: Image.Image) -> NDArray[np.uint8]:
+    """Apply orientation and colour profile; return 8-bit RGB, or RGBA if anything is transparent."""
+    try:
+        image = ImageOps.exif_transpose(image)
+    except Exception:  # noqa: BLE001 a broken EXIF block says nothing about the pixels
+        image.info.pop("exif", None)
+    if image.mode.startswith("I"):  # 16-bit grey
+        deep = np.asarray(image).astype(np.int64)
+        image = Image.fromarray((deep.clip(0, 65535) // 257).astype(np.uint8))
+    clear = image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info
+    alpha = image.convert("RGBA").getchannel("A") if clear else None
+    flat = image if image.mode in ("RGB", "CMYK", "L") else image.convert("RGB")
+    pixels = np.array(_to_srgb(flat))
+    if alpha is None or alpha.getextrema()[0] == 255:
+        return pixels
+    return np.dstack([pixels, np.asarray(alpha)])
+
+
+def _to_srgb(image: Image.Image) -> Image.Image:
+    profile = image.info.get("icc_profile")
+    if profile:
+        try:
+            own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            if "srgb" not in ImageCms.getProfileDescription(own).lower():
+                srgb = ImageCms.createProfile("sRGB")
+                turned = ImageCms.profileToProfile(image, own, srgb, outputMode="RGB")
+                if turned is not None:
+                    return turned
+        except (ImageCms.PyCMSError, OSError, ValueError):
+            pass  # an unreadable profile: take the numbers as sRGB, as browsers do
+    return image.convert("RGB")
+
+
+def finish(
+    picture: Picture,
+    width: int,
+    height: int,
+    *,
+    format: str,
+    quality: int = 90,
+    source_type: str,
+    fit: str = "cover",
+) -> bytes:
+    """Bring a picture to exactly width x height and encode it.
+
+    "cover" fills the frame and crops what hangs over, evenly; "contain" shows everything on white (on nothing, if
+    the picture is transparent and the format can say so).
+    """
+    if fit not in ("cover", "contain"):
+        raise ValueError(f"fit must be cover or contain, not {fit!r}")
+    if (picture.width, picture.height) != (width, height):
+        picture = Picture(_fitted(picture, width, height, fit))
+    return encode(picture, format=format, quality=quality, source_type=source_type)
+
+
+def _fitted(picture: Picture, width: int, height: int, fit: str) -> NDArray[np.uint8]:
+    image = Image.fromarray(picture.pixels)
+    across, down = width / picture.width, height / picture.height
+    if fit == "cover":
+        scale = max(across, down)
+        half_wide, half_high = width / scale / 2, height / scale / 2
+        middle_x, middle_y = picture.width / 2, picture.height / 2
+        part = (
+            max(0.0, middle_x - half_wide),
+            max(0.0, middle_y - half_high),
+            min(float(picture.width), middle_x + half_wide),
+            min(float(picture.height), middle_y + half_high),
+        )
+        return np.array(image.resize((width, height), Image.Resampling.LANCZOS, part))
+    scale = min(across, down)
+    size = (min(width, max(1, round(picture.width * scale))), min(height, max(1, round(picture.height * scale))))
+    frame = Image.new(image.mode, (width, height), (255, 255, 255, 0)[: len(image.getbands())])
+    frame.paste(image.resize(size, Image.Resampling.LANCZOS), ((width - size[0]) // 2, (height - size[1]) // 2))
+    return np.array(frame)
+
+
+def encode(picture: Picture, *, format: str, quality: int = 90, source_type: str) -> bytes:
+    """Write a jpg, png or webp file. jpg has no transparency: the picture is laid on white."""
+    if format not in FORMATS:
+        raise ValueError(f"format must be one of {', '.join(FORMATS)}, not {format!r}")
+    if source_type not in SOURCE_TYPES:
+        raise ValueError(f"{source_type!r} is not an IPTC digital source type")
+    image = Image.fromarray(picture.pixels)
+    label = XMP.format(source_type)
+    out = io.BytesIO()
+    if format == "jpg":
+        if picture.has_alpha:
+            white = Image.new("RGB", image.size, (255, 255, 255))
+            white.paste(image, mask=image.getchannel("A"))
+            image = white
+        image.save(out, "JPEG", quality=quality, subsampling=0, xmp=label.encode())
+    elif format == "png":
+        note = PngImagePlugin.PngInfo()
+        note.add_itxt("XML:com.adobe.xmp", label)
+        image.save(out, "PNG", compress_level=3, pnginfo=note)
+    else:
+        image.save(out, "WEBP", quality=quality, method=2, xmp=label.encode())
+    return out.getvalue()

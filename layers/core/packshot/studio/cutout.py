@@ -1,0 +1,93 @@
+"""Cut the product out: find it, draw its outline, clean its rim, say how sure we are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageFilter
+
+from packshot.picture import Picture
+from packshot.studio import edge, matte, net, openings
+from packshot.studio.errors import NothingFound
+from packshot.studio.field import Bytes, bounds
+from packshot.studio.find import at_size, find
+from packshot.studio.values import Cutout
+
+LONGEST = 4096  # no picture is set larger than this, so nothing is gained by cutting larger ones
+WORK = 960  # longer side in pixels of the working picture in which the outline is solved
+BAND = 0.007  # half width of the undecided band, of the working picture's longer side
+LEAST_CLEAR = 0.03  # share of transparent pixels that makes a cut-out; rounded corners are less
+NOISE = 0.7  # blur in pixels against sensor noise, for the outline only
+MOST_UNDECIDED = 140_000  # pixels; above, the working picture is reduced
+
+
+def _scaled(pixels: Bytes, longest: int) -> Bytes:
+    rows, columns = pixels.shape[:2]
+    scale = longest / max(rows, columns)
+    if scale >= 1:
+        return pixels
+    size = (max(1, round(columns * scale)), max(1, round(rows * scale)))
+    return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0))
+
+
+def _already_cut(pixels: Bytes) -> Cutout:
+    """A picture that comes with transparency is its own cut-out."""
+    alpha = pixels[..., 3].copy()
+    alpha[alpha < 3] = 0
+    alpha[alpha > 252] = 255
+    box = bounds(alpha > 127)
+    if box is None:
+        raise NothingFound("the picture is transparent everywhere")
+    box = bounds(alpha > 0) or box
+    colours = np.ascontiguousarray(pixels[..., :3])
+    small = _scaled(pixels, WORK)
+    small_alpha = small[..., 3].astype(np.float32) / np.float32(255)
+    return Cutout(edge.continued(colours, alpha, small[..., :3], small_alpha), alpha, box, 1.0)
+
+
+def cut_out(picture: Picture, *, weights: Path | None = None) -> Cutout:
+    """The product of a picture, at the picture's own size (reduced to 4096 on the longer side if it is larger).
+
+    A picture with real transparency skips the model. Raises NothingFound when no product stands out.
+    """
+    pixels = _scaled(picture.pixels, LONGEST)
+    if pixels.shape[2] == 4:
+        clear = float((pixels[..., 3] < 128).mean())
+        if clear > LEAST_CLEAR:
+            return _already_cut(pixels)
+        cover = pixels[..., 3:].astype(np.float32) / np.float32(255)
+        pixels = np.asarray(np.rint(pixels[..., :3] * cover + 255 * (1 - cover)), np.uint8)
+    found = find(pixels, net.load(weights))
+    left, top, right, bottom = found.region
+    crop = np.ascontiguousarray(pixels[top:bottom, left:right])
+    longest = WORK
+    while True:
+        small = _scaled(crop, longest)
+        sure = at_size(found, small.shape[1], small.shape[0])
+        radius = max(2, round(BAND * max(small.shape[:2])))
+        inside, undecided = matte.band_of(sure, radius)
+        if undecided.sum() <= MOST_UNDECIDED or longest < 400:
+            break
+        longest = round(longest * 0.8)
+    sure = openings.widen(small, sure)
+    inside, undecided = matte.band_of(sure, radius)
+    smooth = np.asarray(Image.fromarray(small).filter(ImageFilter.GaussianBlur(NOISE)))
+    small_alpha = matte.decide(matte.solve(smooth, sure, inside, undecided), sure, radius)
+    if bounds(small_alpha > 0.5) is None:
+        raise NothingFound("no product stands out from the background")
+    alpha = small_alpha if small.shape == crop.shape else matte.guided(small_alpha, small, crop)
+    alpha = np.where(alpha < 0.012, 0, np.where(alpha > 0.988, 1, alpha)).astype(np.float32)
+    whole = np.zeros(pixels.shape[:2], np.uint8)
+    rgb = np.empty_like(pixels)
+    rgb[:] = edge.mean_colour(small, small_alpha)
+    rgb[top:bottom, left:right] = edge.foreground(crop, alpha, small, small_alpha)
+    whole[top:bottom, left:right] = np.rint(alpha * 255).astype(np.uint8)
+    box = bounds(whole > 0)
+    if box is None:
+        raise NothingFound("no product stands out from the background")
+    weak = edge.weak_outline(small, small_alpha)
+    doubtful = (sure > 0.15) & (sure < 0.85) & edge.deep(small_alpha, 2 * radius)
+    unsettled = float(doubtful.sum() / (small_alpha > 0.5).sum())
+    doubt = 3 * unsettled + 1.6 * max(0.0, weak - 0.02) + 1.2 * max(0.0, 0.93 - found.agreement)
+    return Cutout(rgb, whole, box, round(float(np.clip(1 - doubt, 0, 1)), 3))
