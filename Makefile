@@ -1,0 +1,25 @@
+# What you can do here; each line calls tools/. Needs Python 3.11 or newer and make, nothing else.
+.DEFAULT_GOAL := help
+.PHONY: help demo up down test check fmt bench build clean
+PYTHON ?= python3
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\): ## /\1\t/p' Makefile | expand -t 10
+demo: ## start everything and make a product photo
+	@$(PYTHON) tools/local.py up && .venv/bin/python tools/demo.py
+up: ## start packshot on this machine; prints its address and a key
+	@$(PYTHON) tools/local.py up
+down: ## stop it
+	@$(PYTHON) tools/local.py down
+test: ## every test, the last ones against a deployed stack
+	@tools/test.sh
+check: ## formatting, types, import rules, the template
+	@tools/check.sh
+fmt: ## format and fix
+	@$(PYTHON) tools/bootstrap.py project && .venv/bin/ruff check -q --fix-only . && .venv/bin/ruff format .
+bench: ## the project's own benchmarks
+	@$(PYTHON) tools/bootstrap.py && .venv/bin/python -m bench
+build: ## build for the cloud (python3.13 on arm64): then sam deploy
+	@$(PYTHON) tools/bootstrap.py sam && SAM_CLI_TELEMETRY=0 .tools/sam/bin/sam build
+clean: ## remove what was built and installed here
+	@$(PYTHON) tools/local.py down && rm -rf .venv .tools .aws-sam out .*_cache .hypothesis

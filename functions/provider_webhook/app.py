@@ -1,0 +1,42 @@
+"""POST /hooks/{provider}/{account}/{job}/{call}/{attempt}/{token}  A provider tells; what proves itself is stored."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from packshot import env, gateway, observe
+from packshot.aws.jobs import JobTable
+from packshot.aws.secrets import SecretStore
+from packshot.egress import Egress
+from packshot.errors import CallerError, PackshotError
+from packshot.steps.provider_webhook import Listener, provider_webhook
+from packshot.steps.upstream import Upstream
+from packshot.wire import json_response
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What this function is given."""
+
+    table_name: str
+    provider_secrets: str
+    simulators_url: str
+
+
+settings = env.load(Settings)
+upstream = Upstream(SecretStore(), settings.provider_secrets, Egress(local=False), settings.simulators_url)
+room = Listener(JobTable(settings.table_name), upstream, lambda: time.time_ns() // 1_000_000)
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """One delivery of one provider."""
+    observe.bind(request_id=event["requestContext"].get("requestId"))
+    try:
+        request = gateway.request_of(event)
+        response = provider_webhook(event.get("pathParameters") or {}, request, room=room)
+    except CallerError:
+        response = json_response(401, {"error": "unauthorized"})
+    except PackshotError:  # our own store is busy: the provider is to come again
+        response = json_response(503, {"error": "try again"}, {"retry-after": "5"})
+    observe.log("webhook", status=response.status)
+    return gateway.reply_of(response)

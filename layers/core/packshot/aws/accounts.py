@@ -1,0 +1,112 @@
+"""Who a key belongs to, and how an account stands. Keys are remembered in the process for a minute at most."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from packshot.aws import rows
+from packshot.aws.calls import call
+from packshot.aws.clients import client
+from packshot.job import Credits
+from packshot.keys import Key
+from packshot.principal import Principal
+
+KNOWN_MS, UNKNOWN_MS = 60_000, 5_000
+"""How long a key that was found, or was not, is remembered: a revoked key is dead after a minute everywhere."""
+
+REMEMBERED = 2_000
+_NOBODY = "0" * 64
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account's row. `available` and `granted` are per pool; the secrets are sealed (`aws/sealed.py`)."""
+
+    id: str
+    name: str
+    status: str
+    created: int
+    available: Credits
+    granted: Credits
+    rpm: int
+    burst: int
+    secret: bytes | None = None
+    old_secret: bytes | None = None
+    old_until: int | None = None
+
+    @classmethod
+    def of(cls, row: dict[str, Any]) -> "Account":
+        """From a row's plain values."""
+        return cls(
+            row["pk"], row.get("name", ""), row["status"], row["created"], Credits(row["monthly"], row["topup"]),
+            Credits(row["granted_monthly"], row["granted_topup"]), row["rpm"], row["burst"], row.get("secret"),
+            row.get("old_secret"), row.get("old_until"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRow:
+    """A key as the table knows it, joined with its account's limits. `active` is both the key's and the account's."""
+
+    principal: Principal
+    digest: str
+    active: bool
+    expires_at: int | None
+
+
+def now_ms() -> int:
+    """The clock."""
+    return time.time_ns() // 1_000_000
+
+
+class AccountTable:
+    """Account and key rows, read side."""
+
+    def __init__(self, table_name: str, now: Callable[[], int] = now_ms) -> None:
+        self._table = table_name
+        self._db = client("dynamodb")
+        self._now = now
+        self._keys: dict[str, tuple[int, KeyRow | None]] = {}
+
+    def principal(self, key: Key) -> Principal | None:
+        """Who the key belongs to; None when it is unknown, revoked, expired, or its secret does not match."""
+        row = self.key(key.id)
+        good = key.matches(row.digest if row else _NOBODY)
+        if not good or row is None or not row.active or row.principal.mode != key.mode:
+            return None
+        if row.expires_at is not None and row.expires_at <= self._now():
+            return None
+        return row.principal
+
+    def key(self, kid: str) -> KeyRow | None:
+        """What is known of a key id, at most a minute old."""
+        now = self._now()
+        known = self._keys.get(kid)
+        if known is not None and now < known[0]:
+            return known[1]
+        row = self._read(kid)
+        if len(self._keys) >= REMEMBERED:  # made-up keys must not fill the memory
+            self._keys.clear()
+        self._keys[kid] = (now + (KNOWN_MS if row else UNKNOWN_MS), row)
+        return row
+
+    def account(self, account: str) -> Account | None:
+        """The account as it stands now (consistent read)."""
+        row = self._get(account, "account")
+        return Account.of(row) if row else None
+
+    def _read(self, kid: str) -> KeyRow | None:
+        row = self._get(f"key#{kid}", "key")
+        account = self.account(row["account"]) if row else None
+        if row is None or account is None:
+            return None
+        who = Principal(account.id, kid, row["mode"], frozenset(row["scopes"]), account.rpm, account.burst)
+        active = row["status"] == "active" and account.status == "active"
+        return KeyRow(who, row["digest"], active, row.get("expires_at"))
+
+    def _get(self, pk: str, sk: str) -> dict[str, Any] | None:
+        if not pk or len(pk) > 500:
+            return None
+        found = call(self._db.get_item, TableName=self._table, Key=rows.key(pk, sk), ConsistentRead=True)
+        return rows.unpack(found["Item"]) if found.get("Item") else None

@@ -1,0 +1,33 @@
+"""The only way a step changes a job: a fact, the pure lifecycle, one conditional write, again when somebody was first."""
+
+from packshot import lifecycle
+from packshot.errors import Stale
+from packshot.job import Job
+from packshot.lifecycle import Effect, Fact, Leak
+from packshot.ports import Jobs
+
+TRIES = 10
+
+
+def apply(jobs: Jobs, job: Job, fact: Fact) -> tuple[Job, tuple[Effect, ...]]:
+    """Apply `fact` to `job` as it stands in the table. Returns the job afterwards and the effects of *this* write.
+
+    No effects come back when the fact changed nothing: somebody else's write already had them. Raises Stale after
+    `TRIES` lost races.
+    """
+    for _ in range(TRIES):
+        after, effects = lifecycle.advance(job, fact)
+        for effect in effects:
+            if isinstance(effect, Leak):
+                jobs.leak(job, effect.call, effect.attempt, effect.provider, effect.micro_usd)
+        if after is job:
+            return job, ()
+        try:
+            jobs.save(job, after)
+            return after, effects
+        except Stale:
+            fresh = jobs.get(job.account, job.id)
+            if fresh is None:
+                raise
+            job = fresh
+    raise Stale(job.id)

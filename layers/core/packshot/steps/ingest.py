@@ -1,0 +1,82 @@
+"""Results at a provider become outputs of ours: fetch ▸ verify ▸ finish the picture ▸ S3 ▸ the job's row."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from packshot import brief as briefs
+from packshot import observe, providers
+from packshot.brief import Brief
+from packshot.egress import FetchFailed
+from packshot.job import Failure, Job, Output, Step
+from packshot.lifecycle import Ingested, Refused
+from packshot.picture import BadPicture, decode, finish
+from packshot.ports import Http, Jobs, Pictures
+from packshot.steps.apply import apply
+from packshot.steps.store import store
+from packshot.steps.upstream import output_hosts
+
+MAX_OUTPUT = 40 * 1024 * 1024
+SECONDS = 60
+PATIENCE = 3
+"""How often a fetch that may yet work is repeated (by the queue) before the route is given up."""
+
+
+class TryAgain(Exception):
+    """Let the queue bring the message again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Importer:
+    """What ingesting takes."""
+
+    jobs: Jobs
+    outputs: Pictures
+    http: Http
+    now: Callable[[], int]
+    simulators: str = ""
+
+
+def ingest(message: Mapping[str, object], *, room: Importer, receives: int = 1) -> None:
+    """Bring a delivered call's pictures home. `receives` is how often the queue has handed out this message.
+
+    Raises TryAgain while a fetch may still succeed.
+    """
+    account, job_id, index = str(message["account"]), str(message["job"]), int(str(message["call"]))
+    both = room.jobs.both(account, job_id)
+    if both is None or both[0].state.terminal or both[0].calls[index].step is not Step.DELIVERED:
+        return
+    job, brief = both
+    observe.bind(job=job.id, account=account, request_id=job.request_id)
+    call = job.calls[index]
+    attempt = call.attempt
+    if attempt is None:
+        return
+    began, outputs = time.monotonic(), []
+    hosts = output_hosts(providers.load(attempt.provider), attempt, room.simulators)
+    try:
+        for place, url in enumerate(call.results[: call.images]):
+            data = room.http.fetch(url, hosts=hosts, seconds=SECONDS, max_bytes=MAX_OUTPUT)
+            outputs.append(_finish(job, brief, call.first + place, data, attempt.simulated, room))
+    except FetchFailed as error:
+        if error.code in ("url_timeout", "url_unreachable") and receives < PATIENCE:
+            raise TryAgain from error
+        failure = Failure("provider_output_unreachable", "The provider's picture could not be fetched.")
+        apply(room.jobs, job, Refused(index, attempt.number, room.now(), failure))
+        return
+    except BadPicture:
+        failure = Failure("provider_output_broken", "The provider's answer was not a usable picture.")
+        apply(room.jobs, job, Refused(index, attempt.number, room.now(), failure))
+        return
+    spent = round((time.monotonic() - began) * 1000)
+    after, _ = apply(room.jobs, job, Ingested(index, attempt.number, room.now(), tuple(outputs), (("ingest", spent),)))
+    took = (after.calls[index].attempt or attempt).ended or room.now()
+    observe.metric({"ProviderMs": took - attempt.started}, "Milliseconds", provider=attempt.provider)
+
+
+def _finish(job: Job, brief: Brief, place: int, data: bytes, simulated: bool, room: Importer) -> Output:
+    picture = decode(data)
+    width, height = briefs.frame(brief, picture.width / picture.height)
+    source = "compositeWithTrainedAlgorithmicMedia" if brief.images else "trainedAlgorithmicMedia"
+    done = finish(picture, width, height, format=brief.format, quality=brief.quality or 90, source_type=source)
+    return store(job, brief, place, done, width, height, {}, room.outputs, simulated=simulated)

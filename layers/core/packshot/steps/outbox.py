@@ -1,0 +1,37 @@
+"""Effects carried out: each one is a message that may safely come twice."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from packshot import providers
+from packshot.job import Job
+from packshot.lifecycle import Announce, CancelRemote, Dispatch, Effect, Ingest, Leak, Watch
+from packshot.ports import Pollers, Queue
+
+
+@dataclass(frozen=True, slots=True)
+class Outbox:
+    """The queues that effects go to, and the pollers."""
+
+    dispatch: Queue
+    render: Queue
+    ingest: Queue
+    pollers: Pollers
+
+    def send(self, job: Job, effect: Effect, now: int) -> None:
+        """Carry out one effect. `Announce` is the relay's own, `Leak` was written with the fact: both do nothing here."""
+        body: Mapping[str, object] = {"account": job.account, "job": job.id}
+        match effect:
+            case Dispatch(call, provider, delay):
+                queue = self.render if providers.load(provider).completion == "render" else self.dispatch
+                queue.send({**body, "call": call}, group=job.account, delay=min(delay, 900))
+            case Ingest(call):
+                self.ingest.send({**body, "call": call}, group=job.account)
+            case CancelRemote(call):
+                if job.calls[call].attempt and job.calls[call].attempts[-1].remote:
+                    self.dispatch.send({**body, "call": call, "cancel": True}, group=job.account)
+            case Watch(provider):
+                if providers.load(provider).completion in ("webhook", "poll"):
+                    self.pollers.ensure(provider, now)
+            case Announce() | Leak():
+                pass

@@ -1,0 +1,64 @@
+"""One overdue job, looked after: what poll does for its lane, and the sweep for whatever a poller has left lying."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from packshot import observe, providers
+from packshot.job import Job, Step
+from packshot.lifecycle import RETRY_MS, CallFact, DeadlinePassed, Dispatch, Ingest, Nudged
+from packshot.ports import Jobs
+from packshot.providers import Later, Unknown
+from packshot.steps.apply import apply
+from packshot.steps.outbox import Outbox
+from packshot.steps.upstream import Upstream, fact_of, next_look
+
+
+@dataclass(frozen=True, slots=True)
+class Tender:
+    """What looking after a job takes."""
+
+    jobs: Jobs
+    outbox: Outbox
+    upstream: Upstream
+    now: Callable[[], int]
+
+
+def tend(account: str, job_id: str, *, room: Tender) -> None:
+    """Let passed deadlines pass; then give each call that is due the push it needs, and note when to look again."""
+    job = room.jobs.get(account, job_id)
+    if job is None or job.state.terminal:
+        return
+    observe.bind(job=job.id, account=account, request_id=job.request_id)
+    job, _ = apply(room.jobs, job, DeadlinePassed(room.now()))
+    for index in range(len(job.calls)):
+        call = job.calls[index]
+        if job.state.terminal or call.step.settled or call.due > room.now():
+            continue
+        job, _ = apply(room.jobs, job, _look(job, index, room))
+
+
+def _look(job: Job, index: int, room: Tender) -> CallFact:
+    call, now = job.calls[index], room.now()
+    again = Nudged(index, now, now + RETRY_MS)
+    provider = providers.load(job.routes[call.route].provider)
+    if call.step is Step.WAITING or provider.completion == "render":
+        room.outbox.send(job, Dispatch(index, job.routes[call.route].provider), now)
+        return again
+    if call.step is Step.DELIVERED:
+        room.outbox.send(job, Ingest(index), now)
+        return again
+    attempt = call.attempt
+    if attempt is None:
+        return again
+    if attempt.remote is None:  # sent or not, nobody knows: the webhook may still tell, else the attempt's deadline
+        return Nudged(index, now, min(now + RETRY_MS, attempt.deadline))
+    credentials = room.upstream.credentials(attempt.provider)
+    if credentials is None:
+        return again
+    request = provider.write_poll(attempt.remote, credentials)
+    reply = room.upstream.ask(provider, request, credentials, read="read_poll")
+    observe.log("polled", provider=attempt.provider, attempt=attempt.number, polls=attempt.polls + 1,
+                reply=type(reply).__name__)
+    if isinstance(reply, (Later, Unknown)):
+        return Nudged(index, now, now + next_look(attempt, provider, now))
+    return fact_of(reply, index, attempt, provider, now=room.now(), due=0)

@@ -1,0 +1,125 @@
+"""The world as a fixture, with a network that is a script."""
+
+import io
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from PIL import Image, ImageDraw
+
+from packshot import egress, keys
+from packshot.aws.accounts import Account
+from packshot.aws.books import Books
+from packshot.aws.sealed import Sealer
+from packshot.job import Credits
+from packshot.wire import Request, Response
+from packshot.wishes import SCOPES
+from tests.flow.world import World, world
+
+
+@dataclass
+class Net:
+    """The outside: what providers answer, what callbacks were sent, what addresses hold."""
+
+    predictions: dict[str, str] = field(default_factory=dict)
+    creates: list[dict[str, Any]] = field(default_factory=list)
+    polls: int = 0
+    posts: list[tuple[str, Mapping[str, str], bytes]] = field(default_factory=list)
+    pages: dict[str, bytes | Exception] = field(default_factory=dict)
+    status: int = 204
+    after_create: Callable[[str], None] | None = None
+    create_error: Exception | None = None
+    answer: Response | None = None
+
+    def __call__(self, *, local: bool) -> "Net":
+        return self
+
+    def send(self, request: Request, *, hosts: Any, seconds: float, max_bytes: int) -> Response:
+        if request.method == "POST" and request.url.endswith("/predictions"):
+            name = f"pred{len(self.creates)}"
+            self.creates.append(json.loads(request.body))
+            self.predictions[name] = "processing"
+            if self.after_create:
+                self.after_create(name)
+            if self.create_error:
+                raise self.create_error
+            return self.answer or Response(201, {}, json.dumps({"id": name, "status": "starting"}).encode())
+        if request.url.endswith("/cancel"):
+            self.predictions[request.url.split("/")[-2]] = "canceled"
+            return Response(200, {}, b"{}")
+        self.polls += 1
+        return Response(200, {}, self.prediction(request.url.split("/")[-1]))
+
+    def prediction(self, name: str) -> bytes:
+        """The prediction object, in the form of Replicate's HTTP reference (prediction object)."""
+        done = self.predictions[name] == "succeeded"
+        output = f"https://replicate.delivery/{name}.png" if done else None
+        return json.dumps({"id": name, "status": self.predictions[name], "output": output, "error": None}).encode()
+
+    def fetch(self, url: str, *, hosts: Any, seconds: float = 20, max_bytes: int = 0) -> bytes:
+        found = self.pages.get(url, egress.FetchFailed("url_status", 404))
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    def post(self, url: str, headers: Mapping[str, str], body: bytes, seconds: float = 15) -> egress.Posted:
+        self.posts.append((url, headers, body))
+        return egress.Posted(self.status, None)
+
+
+def photo(width: int = 480, height: int = 360) -> bytes:
+    """A plain product snapshot: a red box on a light wall."""
+    picture = Image.new("RGB", (width, height), (214, 210, 204))
+    draw = ImageDraw.Draw(picture)
+    draw.rounded_rectangle((width * 0.3, height * 0.2, width * 0.7, height * 0.85), 18, fill=(176, 32, 40))
+    out = io.BytesIO()
+    picture.save(out, "JPEG", quality=92)
+    return out.getvalue()
+
+
+@pytest.fixture
+def net() -> Net:
+    return Net()
+
+
+@pytest.fixture
+def stack(monkeypatch: pytest.MonkeyPatch, net: Net) -> Iterator[World]:
+    with world(monkeypatch, net) as made:
+        yield made
+
+
+@dataclass(frozen=True)
+class Tenant:
+    """An account with a live and a test key."""
+
+    account: str
+    key: str
+    test_key: str
+
+
+@pytest.fixture
+def tenant(stack: World) -> Tenant:
+    return make_tenant(stack, "acct_one")
+
+
+def make_tenant(stack: World, account: str, topup: int = 100, scopes: tuple[str, ...] | None = None) -> Tenant:
+    """Open an account as the operator does: row, grant, keys."""
+    import os
+
+    books = Books("packshot")
+    at = int(stack.clock.now * 1000)
+    secret = Sealer(os.environ["CALLBACK_KEY_ID"]).seal(account, SECRET.encode())
+    books.create(Account(account, account, "active", at, Credits(), Credits(), 6000, 500, secret))
+    if topup:
+        books.grant(account, "topup", topup, f"first-{account}", at=at, actor="test")
+    made = []
+    for mode in ("live", "test"):
+        key = keys.mint(mode, os.urandom(32))  # type: ignore[arg-type]
+        books.create_key(account, key, scopes or tuple(sorted(set(SCOPES.values()))), at=at)
+        made.append(str(key))
+    return Tenant(account, *made)
+
+
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"

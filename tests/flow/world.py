@@ -1,0 +1,225 @@
+"""A whole packshot in one process: the shipped handlers, moto for AWS, the real poller definition, a clock of its own.
+
+Time stands still until somebody sleeps. `run` pumps the stream, the queues, the state machine and the schedule until
+nothing moves any more, so a job's whole life takes milliseconds and is the same every time.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib import import_module, reload
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+from unittest import mock
+
+import boto3
+from moto import mock_aws
+from moto.dynamodb.models import dynamodb_backends
+
+from tests.flow import asl
+
+ROOT = Path(__file__).parents[2]
+ACCOUNT = "123456789012"
+REGION = "us-east-1"
+FUNCTIONS = ("submit", "query", "provider_webhook", "upload", "dispatch", "render", "poll", "ingest", "relay",
+             "callback", "sweep")
+QUEUES = {"dispatch": "dispatch", "render": "render", "ingest": "ingest", "callbacks": "callback", "uploads": "upload"}
+"""Which function reads which queue."""
+
+
+@dataclass
+class Clock:
+    """The world's time, s since 1970: starts at the real one, because the receivers' own libraries look at that."""
+
+    now: float = field(default_factory=lambda: float(int(time.time())))
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass."""
+        self.now += max(0.0, seconds)
+
+
+@dataclass
+class Message:
+    """One message of one queue; `visible` is when it may be received, s."""
+
+    queue: str
+    body: dict[str, Any]
+    visible: float
+    receives: int = 0
+
+
+@dataclass
+class World:
+    """The deployed system in one process."""
+
+    clock: Clock
+    functions: dict[str, ModuleType] = field(default_factory=dict)
+    events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    pollers: list[dict[str, str]] = field(default_factory=list)
+    executions: list[asl.Execution] = field(default_factory=list)
+    seen: int = 0
+    deaf: set[str] = field(default_factory=set)
+    invocations: list[str] = field(default_factory=list)
+    waiting: list[Message] = field(default_factory=list)
+
+    def api(self, method: str, path: str, body: object = None, *, key: str = "", headers: Mapping[str, str] | None = None,
+            raw: bytes | None = None, query: str = "") -> SimpleNamespace:
+        """One HTTP request through the gateway's event form; the answer with `status`, `headers`, `json`."""
+        data = raw if raw is not None else json.dumps(body).encode() if body is not None else b""
+        sent = {"content-type": "application/json", **({"authorization": f"Bearer {key}"} if key else {}), **(headers or {})}
+        event = {
+            "version": "2.0", "rawPath": path, "rawQueryString": query, "headers": sent,
+            "requestContext": {"http": {"method": method, "path": path}, "requestId": "req-1", "stage": "$default",
+                               "domainName": "api.example.com"},
+            "body": __import__("base64").b64encode(data).decode(), "isBase64Encoded": True,
+        }
+        if path.startswith("/hooks/"):
+            names = ("provider", "account", "job", "call", "attempt", "token")
+            event["pathParameters"] = dict(zip(names, path.split("/")[2:], strict=False))
+            name = "provider_webhook"
+        else:
+            name = "query" if method in ("GET", "HEAD") else "submit"
+        reply = self.invoke(name, event)
+        text = reply.get("body") or ""
+        return SimpleNamespace(status=reply["statusCode"], headers=reply["headers"], text=text,
+                               json=json.loads(text) if text and not reply.get("isBase64Encoded") else None)
+
+    def invoke(self, name: str, event: Mapping[str, Any]) -> Any:
+        """Run one shipped handler."""
+        self.invocations.append(name)
+        return self.functions[name].handler(dict(event), SimpleNamespace(aws_request_id="req-0", function_name=name))
+
+    # -- the machinery of AWS ------------------------------------------------------------------------------------
+    def run(self, *, seconds: float = 0.0, sweeps: bool = False) -> None:
+        """Pump until nothing moves; then let time pass in steps up to `seconds`, sweeping each minute if asked."""
+        end = self.clock.now + seconds
+        next_sweep = self.clock.now + 60
+        while True:
+            while self._stream() or self._messages():
+                pass
+            if self.pollers and "poller" not in self.deaf:
+                self._poller(self.pollers.pop(0))
+                continue
+            if self.clock.now >= end:
+                return
+            self.clock.sleep(min(5.0, end - self.clock.now))
+            if sweeps and self.clock.now >= next_sweep:
+                next_sweep += 60
+                self.invoke("sweep", {})
+
+    def _stream(self) -> bool:
+        table = dynamodb_backends[ACCOUNT][REGION].tables["packshot"]
+        items = list(table.stream_shard.items)
+        fresh, self.seen = items[self.seen:], len(items)
+        if not fresh:
+            return False
+        records = [{"dynamodb": _record(item.to_json()["dynamodb"])} for item in fresh]
+        if "stream" not in self.deaf:
+            self.invoke("relay", {"Records": records})
+        return True
+
+    def _messages(self) -> bool:
+        for message in sorted(self.waiting, key=lambda one: one.visible):
+            function = QUEUES.get(message.queue)
+            if message.visible > self.clock.now or function is None or message.queue in self.deaf:
+                continue
+            self.waiting.remove(message)
+            message.receives += 1
+            record = {"messageId": "m-1", "body": json.dumps(message.body), "eventSource": "aws:sqs", "receiptHandle": "",
+                      "attributes": {"ApproximateReceiveCount": str(message.receives)}}
+            if self.invoke(function, {"Records": [record]})["batchItemFailures"] and message.receives < 5:
+                message.visible = self.clock.now + 30
+                self.waiting.append(message)
+            return True
+        return False
+
+    def _poller(self, payload: dict[str, str]) -> None:
+        def task(resource: str, parameters: dict[str, Any]) -> Any:
+            if resource.endswith(":lambda:invoke"):
+                while self._stream() or self._messages():
+                    pass
+                return {"Payload": self.invoke("poll", parameters["Payload"])}
+            self.pollers.append(parameters["Input"])
+            return {}
+
+        definition = asl.load(ROOT / "statemachines" / "poller.asl.yaml", Partition="aws", PollFunctionArn="poll",
+                              PollerArn="poller")
+        started = datetime.fromtimestamp(self.clock.now, UTC).isoformat().replace("+00:00", "Z")
+        machine = asl.Machine(definition, task, self.clock.sleep, lambda: started)
+        self.executions.append(machine.run(payload))
+
+
+def _record(image: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: image[name] for name in ("Keys", "NewImage", "OldImage") if image.get(name)}
+
+
+@contextmanager
+def world(monkeypatch: Any, egress: Callable[..., Any]) -> Iterator[World]:
+    """A fresh world; `egress` stands in for the network."""
+    clock = Clock()
+    with mock_aws():
+        made = World(clock)
+        _table()
+        for bucket in ("uploads", "outputs"):
+            boto3.client("s3", REGION).create_bucket(Bucket=bucket)
+        boto3.client("events", REGION).create_event_bus(Name="packshot")
+        key = boto3.client("kms", REGION).create_key()["KeyMetadata"]["KeyId"]
+        for name, value in {
+            "TABLE_NAME": "packshot", "UPLOADS_BUCKET": "uploads", "OUTPUTS_BUCKET": "outputs", "BUS_NAME": "packshot",
+            "DISPATCH_QUEUE_URL": "dispatch", "RENDER_QUEUE_URL": "render",
+            "INGEST_QUEUE_URL": "ingest", "CALLBACKS_QUEUE_URL": "callbacks",
+            "PARKED_QUEUE_URL": "parked", "POLLER_ARN": "arn:aws:states:us-east-1:1:stateMachine:poller",
+            "PROVIDER_SECRETS": "packshot/test/providers/", "SIMULATORS_URL": "http://127.0.0.1:8600",
+            "API_URL": "https://api.example.com", "EGRESS_LOCAL": "1", "CALLBACK_KEY_ID": key, "STAGE": "test",
+            "STUDIO_WEIGHTS": "", "LOG_LEVEL": "INFO",
+        }.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr("packshot.egress.Egress", egress)
+        for name in FUNCTIONS:
+            module = import_module(f"functions.{name}.app")
+            made.functions[name] = reload(module)
+        _own_clock(monkeypatch, made)
+        yield made
+
+
+def _own_clock(monkeypatch: Any, made: World) -> None:
+    monkeypatch.setattr(time, "time_ns", lambda: int(made.clock.now * 1e9))
+    start = mock.Mock(side_effect=lambda **asked: made.pollers.append(json.loads(asked["input"])))
+    put = mock.Mock(side_effect=lambda Entries: made.events.extend(
+        (entry["DetailType"], json.loads(entry["Detail"])) for entry in Entries) or {"FailedEntryCount": 0})
+    from packshot.aws import clients, queues
+
+    def send(self: Any, body: Mapping[str, Any], *, group: str, delay: int = 0) -> None:
+        made.waiting.append(Message(self._url, json.loads(json.dumps(body)), made.clock.now + delay))
+
+    def receive(self: Any, limit: int) -> list[tuple[str, dict[str, Any]]]:
+        return [(str(id(one)), one.body) for one in made.waiting if one.queue == self._url][:limit]
+
+    def delete(self: Any, receipt: str) -> None:
+        made.waiting[:] = [one for one in made.waiting if str(id(one)) != receipt]
+
+    for name, method in (("send", send), ("receive", receive), ("delete", delete)):
+        monkeypatch.setattr(queues.Sqs, name, method)
+
+    real = clients.client
+    fakes = {"stepfunctions": SimpleNamespace(start_execution=start), "events": SimpleNamespace(put_events=put)}
+    for module in ("packshot.aws.poller", "packshot.aws.bus"):
+        monkeypatch.setattr(f"{module}.client", lambda service: fakes.get(service) or real(service))
+
+
+def _table() -> None:
+    boto3.client("dynamodb", REGION).create_table(
+        TableName="packshot", BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": kind}
+                              for name, kind in (("pk", "S"), ("sk", "S"), ("lane", "S"), ("due", "N"))],
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+        GlobalSecondaryIndexes=[{
+            "IndexName": "due", "Projection": {"ProjectionType": "KEYS_ONLY"},
+            "KeySchema": [{"AttributeName": "lane", "KeyType": "HASH"}, {"AttributeName": "due", "KeyType": "RANGE"}],
+        }],
+        StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
+    )
