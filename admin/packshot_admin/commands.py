@@ -58,8 +58,10 @@ def grant(stack: Stack, given: Namespace) -> Result:
     )
     account = AccountTable(stack.table).account(given.account)
     left = asdict(account.available) if account else {}
-    return Result({"account": given.account, "granted": given.amount if fresh else 0, "available": left},
-                  "" if fresh else f"The grant {given.external_id} was made before; nothing changed.")
+    return Result(
+        {"account": given.account, "granted": given.amount if fresh else 0, "available": left},
+        "" if fresh else f"The grant {given.external_id} was made before; nothing changed.",
+    )
 
 
 def create_key(stack: Stack, given: Namespace) -> Result:
@@ -70,8 +72,9 @@ def create_key(stack: Stack, given: Namespace) -> Result:
         raise Mistake(f"no such scope: {', '.join(unknown)}; there are {', '.join(ALL_SCOPES)}")
     key = keys.mint(given.mode, os.urandom(40))
     Books(stack.need("table")).create_key(given.account, key, scopes, at=_now(), name=given.name)
-    return Result({"key": str(key), "key_id": key.id, "mode": key.mode, "scopes": list(scopes)},
-                  "The key is not shown again.")
+    return Result(
+        {"key": str(key), "key_id": key.id, "mode": key.mode, "scopes": list(scopes)}, "The key is not shown again."
+    )
 
 
 def revoke_key(stack: Stack, given: Namespace) -> Result:
@@ -89,16 +92,42 @@ def show_account(stack: Stack, given: Namespace) -> Result:
     if account is None:
         raise not_found()
     sums = books.sums(account.id)
-    return Result({
-        "account": account.id, "name": account.name, "status": account.status, "created": _date(account.created),
-        "available": asdict(account.available), "reserved": asdict(sums.reserved), "spent": asdict(sums.spent),
-        "granted": asdict(account.granted), "requests_per_minute": account.rpm, "burst": account.burst,
-        "keys": [{"id": key.id, "mode": key.mode, "name": key.name, "status": key.status,
-                  "created": _date(key.created), "scopes": list(key.scopes)} for key in books.keys(account.id)],
-        "jobs": sums.jobs,
-        "open_jobs": [{"id": job.id, "state": job.state.value, "model": job.model, "created": _date(job.created),
-                       "reserved": job.reserved.total} for job in sums.open],
-    })
+    return Result(
+        {
+            "account": account.id,
+            "name": account.name,
+            "status": account.status,
+            "created": _date(account.created),
+            "available": asdict(account.available),
+            "reserved": asdict(sums.reserved),
+            "spent": asdict(sums.spent),
+            "granted": asdict(account.granted),
+            "requests_per_minute": account.rpm,
+            "burst": account.burst,
+            "keys": [
+                {
+                    "id": key.id,
+                    "mode": key.mode,
+                    "name": key.name,
+                    "status": key.status,
+                    "created": _date(key.created),
+                    "scopes": list(key.scopes),
+                }
+                for key in books.keys(account.id)
+            ],
+            "jobs": sums.jobs,
+            "open_jobs": [
+                {
+                    "id": job.id,
+                    "state": job.state.value,
+                    "model": job.model,
+                    "created": _date(job.created),
+                    "reserved": job.reserved.total,
+                }
+                for job in sums.open
+            ],
+        }
+    )
 
 
 def verify_ledger(stack: Stack, given: Namespace) -> Result:
@@ -116,8 +145,9 @@ def list_accounts(stack: Stack, given: Namespace) -> Result:
     """Every account, with what it has left."""
     table = AccountTable(stack.need("table"))
     found = [account for one in Books(stack.table).accounts() if (account := table.account(one))]
-    return Result({"accounts": [{"id": one.id, "name": one.name, "status": one.status, **asdict(one.available)}
-                                for one in found]})
+    return Result(
+        {"accounts": [{"id": one.id, "name": one.name, "status": one.status, **asdict(one.available)} for one in found]}
+    )
 
 
 def set_provider_key(stack: Stack, given: Namespace) -> Result:
@@ -133,8 +163,10 @@ def set_provider_key(stack: Stack, given: Namespace) -> Result:
             raise Mistake(f"write FIELD=VALUE, FIELD in small letters; {field_name!r} is not that")
         fields[field_name] = _ask(field_name) if value == "-" else value
     secrets.put(name, {one: value for one, value in fields.items() if value})
-    return Result({"secret": name, "fields": sorted(one for one, value in fields.items() if value)},
-                  "Functions use it within five minutes.")
+    return Result(
+        {"secret": name, "fields": sorted(one for one, value in fields.items() if value)},
+        "Functions use it within five minutes.",
+    )
 
 
 def _ask(name: str) -> str:

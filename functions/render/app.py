@@ -1,4 +1,4 @@
-"""Render queue: one call of one job for the built-in studio.  The pictures are made, stored, and the job is finished."""
+"""Render queue: one call of one job for the built-in studio.  Pictures are made and stored, the job is settled."""
 
 import time
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""POST, PATCH, DELETE /packshot/… and everything on the Function URL. A wish comes in; a job, or an answer, goes out."""
+"""POST, PATCH, DELETE /packshot/… and all of the Function URL.  A wish comes in; a job, or an answer, goes out."""
 
 import os
 import time

@@ -37,8 +37,13 @@ def outputs() -> dict[str, str]:
 @pytest.fixture(scope="session")
 def aws(local: dict[str, Any]) -> Callable[[str], Any]:
     """boto3 clients on the emulator."""
-    return lambda service: boto3.client(service, endpoint_url=local["endpoint_url"], region_name=local["region"],
-                                        aws_access_key_id="test", aws_secret_access_key="test")
+    return lambda service: boto3.client(
+        service,
+        endpoint_url=local["endpoint_url"],
+        region_name=local["region"],
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
 
 
 @dataclass
@@ -67,7 +72,9 @@ class Api:
 @pytest.fixture(scope="session")
 def api(local: dict[str, Any]) -> Iterator[Api]:
     """The HTTP API with the live key."""
-    with httpx.Client(base_url=local["api_url"], headers={"authorization": f"Bearer {local['key']}"}, timeout=60) as http:
+    with httpx.Client(
+        base_url=local["api_url"], headers={"authorization": f"Bearer {local['key']}"}, timeout=60
+    ) as http:
         yield Api(http)
 
 

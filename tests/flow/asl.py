@@ -72,7 +72,9 @@ class Machine:
     def _enter(self, state: Mapping[str, Any], data: Any, context: Mapping[str, Any]) -> tuple[Any, str | None]:
         match state["Type"]:
             case "Pass":
-                result = _fill(state["Parameters"], data, context) if "Parameters" in state else state.get("Result", data)
+                result = (
+                    _fill(state["Parameters"], data, context) if "Parameters" in state else state.get("Result", data)
+                )
                 return _put(data, state.get("ResultPath", "$"), result), state.get("Next")
             case "Task":
                 return self._task(state, data, context)
@@ -121,8 +123,11 @@ def _caught(name: str, rule: Mapping[str, Any]) -> bool:
 
 
 def _choose(rule: Mapping[str, Any], data: Any, context: Mapping[str, Any]) -> bool:
-    known = {"StringEquals": lambda a, b: a == b, "BooleanEquals": lambda a, b: a is b,
-             "NumericGreaterThan": lambda a, b: a > b}
+    known = {
+        "StringEquals": lambda a, b: a == b,
+        "BooleanEquals": lambda a, b: a is b,
+        "NumericGreaterThan": lambda a, b: a > b,
+    }
     (operator,) = set(rule) - {"Variable", "Next"}
     return bool(known[operator](_path(rule["Variable"], data, context), rule[operator]))
 

@@ -1,4 +1,4 @@
-"""Whole jobs through the shipped handlers: the main path, the three ways a provider's result is found, the ways to end."""
+"""Whole jobs through the shipped handlers: the main path, three ways to find a provider's result, the ways to end."""
 
 import json
 
@@ -14,12 +14,19 @@ from tests.flow.conftest import SECRET, Net, Tenant, make_tenant, photo
 from tests.flow.world import World
 
 JOBS = "/packshot/v1/jobs"
-PROVIDER_JOB = {"model": "flux-2", "prompt": "a red box", "aspect_ratio": "1:1", "format": "png",
-                "callback_url": "https://shop.example/hooks"}
+PROVIDER_JOB = {
+    "model": "flux-2",
+    "prompt": "a red box",
+    "aspect_ratio": "1:1",
+    "format": "png",
+    "callback_url": "https://shop.example/hooks",
+}
 
 
 def asset(stack: World, tenant: Tenant) -> str:
-    answer = stack.api("POST", "/packshot/v1/assets", raw=photo(), key=tenant.key, headers={"content-type": "image/jpeg"})
+    answer = stack.api(
+        "POST", "/packshot/v1/assets", raw=photo(), key=tenant.key, headers={"content-type": "image/jpeg"}
+    )
     assert answer.status == 201, answer.text
     return str(answer.json["id"])
 
@@ -50,8 +57,11 @@ def webhook(stack: World, net: Net, number: int = 0, **spoil: str) -> int:
     path = net.creates[number]["webhook"].removeprefix("https://api.example.com")
     body = net.prediction(f"pred{number}")
     at = int(stack.clock.now)
-    headers = {"webhook-id": "msg_1", "webhook-timestamp": str(at),
-               "webhook-signature": signing.sign([simulated()["replicate"]["webhook_secret"]], "msg_1", at, body)}
+    headers = {
+        "webhook-id": "msg_1",
+        "webhook-timestamp": str(at),
+        "webhook-signature": signing.sign([simulated()["replicate"]["webhook_secret"]], "msg_1", at, body),
+    }
     headers.update(spoil)
     return stack.api("POST", path, raw=body, headers=headers).status
 
@@ -61,8 +71,15 @@ def books_are_straight(tenant: Tenant) -> None:
 
 
 def test_a_snapshot_becomes_a_finished_photo(stack: World, net: Net, tenant: Tenant) -> None:
-    wish = {"images": [asset(stack, tenant)], "preset": "amazon", "width": 640, "height": 512,
-            "callback_url": "https://shop.example/hooks", "metadata": {"sku": "A1"}, "external_id": "sku-A1"}
+    wish = {
+        "images": [asset(stack, tenant)],
+        "preset": "amazon",
+        "width": 640,
+        "height": 512,
+        "callback_url": "https://shop.example/hooks",
+        "metadata": {"sku": "A1"},
+        "external_id": "sku-A1",
+    }
     taken = stack.api("POST", JOBS, wish, key=tenant.key)
     assert taken.status == 202 and taken.headers["location"].endswith(taken.json["id"])
     assert taken.json["state"] == "pending" and available(stack, tenant) == 99
@@ -72,7 +89,7 @@ def test_a_snapshot_becomes_a_finished_photo(stack: World, net: Net, tenant: Ten
     output = done["outputs"][0]
     assert (output["width"], output["height"], output["content_type"]) == (640, 512, "image/jpeg")
     assert output["report"]["white"] is not False and output["url"].startswith("http")
-    (url, headers, body), = net.posts
+    ((url, headers, body),) = net.posts
     event = Webhook(SECRET).verify(body, dict(headers))
     assert url == "https://shop.example/hooks" and event["type"] == "job.completed"
     assert event["data"]["job"] == done["id"] and event["data"]["metadata"] == {"sku": "A1"}
@@ -155,10 +172,18 @@ def test_a_result_after_the_deadline_is_a_leak_and_the_refund_stays(stack: World
     books_are_straight(tenant)
 
 
-@pytest.mark.parametrize("spoil", [
-    {"webhook-signature": "v1,AAAA"}, {"webhook-signature": "nonsense"}, {"webhook-timestamp": "1"}, {"webhook-id": "x"},
-])
-def test_a_forged_webhook_is_401_and_writes_nothing(stack: World, net: Net, tenant: Tenant, spoil: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        {"webhook-signature": "v1,AAAA"},
+        {"webhook-signature": "nonsense"},
+        {"webhook-timestamp": "1"},
+        {"webhook-id": "x"},
+    ],
+)
+def test_a_forged_webhook_is_401_and_writes_nothing(
+    stack: World, net: Net, tenant: Tenant, spoil: dict[str, str]
+) -> None:
     name = provider_job(stack, tenant)
     stack.deaf.add("poller")
     stack.run()
@@ -210,7 +235,9 @@ def test_the_same_idempotency_key_gives_the_same_job(stack: World, net: Net, ten
 def test_a_test_key_spends_nothing_and_runs_on_the_studio_alone(stack: World, net: Net, tenant: Tenant) -> None:
     refused = stack.api("POST", JOBS, PROVIDER_JOB, key=tenant.test_key)
     assert (refused.status, refused.json["code"]) == (403, "test_key_not_allowed")
-    taken = stack.api("POST", JOBS, {"images": [asset(stack, tenant)], "width": 512, "height": 512}, key=tenant.test_key)
+    taken = stack.api(
+        "POST", JOBS, {"images": [asset(stack, tenant)], "width": 512, "height": 512}, key=tenant.test_key
+    )
     stack.run()
     done = job(stack, tenant, taken.json["id"])
     assert done["state"] == "completed" and done["test"] is True and available(stack, tenant) == 100
@@ -228,7 +255,11 @@ def test_ten_credits_buy_ten_jobs(stack: World, net: Net) -> None:
 def test_another_accounts_job_is_not_there(stack: World, net: Net, tenant: Tenant) -> None:
     stranger = make_tenant(stack, "acct_two")
     name = provider_job(stack, tenant)
-    for method, path in (("GET", f"{JOBS}/{name}"), ("POST", f"{JOBS}/{name}/cancel"), ("GET", f"{JOBS}/{name}/deliveries")):
+    for method, path in (
+        ("GET", f"{JOBS}/{name}"),
+        ("POST", f"{JOBS}/{name}/cancel"),
+        ("GET", f"{JOBS}/{name}/deliveries"),
+    ):
         foreign = stack.api(method, path, key=stranger.key)
         absent = stack.api(method, path.replace(name, "job_" + "0" * 26), key=stranger.key)
         assert (foreign.status, foreign.text) == (404, absent.text)
@@ -253,14 +284,17 @@ def test_an_upload_becomes_one_job_and_its_results_lie_in_the_outbox(stack: Worl
     books_are_straight(tenant)
 
 
-@pytest.mark.parametrize(("key", "data", "code"), [
-    ("inbox/nobody/amazon/a.jpg", photo(), "upload_rejected"),
-    ("inbox/acct_one/nothing/a.jpg", photo(), "upload_rejected"),
-    ("inbox/acct_one/amazon/deep/a.jpg", photo(), "upload_rejected"),
-    ("inbox/acct_one/amazon/a.gif", photo(), "upload_rejected"),
-    ("inbox/acct_one/amazon/a.jpg", b"<svg/>", "upload_rejected"),
-    ("inbox/acct_one/amazon/a.jpg", b"", "upload_rejected"),
-])
+@pytest.mark.parametrize(
+    ("key", "data", "code"),
+    [
+        ("inbox/nobody/amazon/a.jpg", photo(), "upload_rejected"),
+        ("inbox/acct_one/nothing/a.jpg", photo(), "upload_rejected"),
+        ("inbox/acct_one/amazon/deep/a.jpg", photo(), "upload_rejected"),
+        ("inbox/acct_one/amazon/a.gif", photo(), "upload_rejected"),
+        ("inbox/acct_one/amazon/a.jpg", b"<svg/>", "upload_rejected"),
+        ("inbox/acct_one/amazon/a.jpg", b"", "upload_rejected"),
+    ],
+)
 def test_an_upload_that_cannot_become_a_job_becomes_an_event_and_nothing_else(
     stack: World, net: Net, tenant: Tenant, key: str, data: bytes, code: str
 ) -> None:

@@ -25,8 +25,19 @@ from tests.flow import asl
 ROOT = Path(__file__).parents[2]
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
-FUNCTIONS = ("submit", "query", "provider_webhook", "upload", "dispatch", "render", "poll", "ingest", "relay",
-             "callback", "sweep")
+FUNCTIONS = (
+    "submit",
+    "query",
+    "provider_webhook",
+    "upload",
+    "dispatch",
+    "render",
+    "poll",
+    "ingest",
+    "relay",
+    "callback",
+    "sweep",
+)
 QUEUES = {"dispatch": "dispatch", "render": "render", "ingest": "ingest", "callbacks": "callback", "uploads": "upload"}
 """Which function reads which queue."""
 
@@ -66,16 +77,37 @@ class World:
     invocations: list[str] = field(default_factory=list)
     waiting: list[Message] = field(default_factory=list)
 
-    def api(self, method: str, path: str, body: object = None, *, key: str = "", headers: Mapping[str, str] | None = None,
-            raw: bytes | None = None, query: str = "") -> SimpleNamespace:
+    def api(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        key: str = "",
+        headers: Mapping[str, str] | None = None,
+        raw: bytes | None = None,
+        query: str = "",
+    ) -> SimpleNamespace:
         """One HTTP request through the gateway's event form; the answer with `status`, `headers`, `json`."""
         data = raw if raw is not None else json.dumps(body).encode() if body is not None else b""
-        sent = {"content-type": "application/json", **({"authorization": f"Bearer {key}"} if key else {}), **(headers or {})}
+        sent = {
+            "content-type": "application/json",
+            **({"authorization": f"Bearer {key}"} if key else {}),
+            **(headers or {}),
+        }
         event = {
-            "version": "2.0", "rawPath": path, "rawQueryString": query, "headers": sent,
-            "requestContext": {"http": {"method": method, "path": path}, "requestId": "req-1", "stage": "$default",
-                               "domainName": "api.example.com"},
-            "body": __import__("base64").b64encode(data).decode(), "isBase64Encoded": True,
+            "version": "2.0",
+            "rawPath": path,
+            "rawQueryString": query,
+            "headers": sent,
+            "requestContext": {
+                "http": {"method": method, "path": path},
+                "requestId": "req-1",
+                "stage": "$default",
+                "domainName": "api.example.com",
+            },
+            "body": __import__("base64").b64encode(data).decode(),
+            "isBase64Encoded": True,
         }
         if path.startswith("/hooks/"):
             names = ("provider", "account", "job", "call", "attempt", "token")
@@ -85,8 +117,12 @@ class World:
             name = "query" if method in ("GET", "HEAD") else "submit"
         reply = self.invoke(name, event)
         text = reply.get("body") or ""
-        return SimpleNamespace(status=reply["statusCode"], headers=reply["headers"], text=text,
-                               json=json.loads(text) if text and not reply.get("isBase64Encoded") else None)
+        return SimpleNamespace(
+            status=reply["statusCode"],
+            headers=reply["headers"],
+            text=text,
+            json=json.loads(text) if text and not reply.get("isBase64Encoded") else None,
+        )
 
     def invoke(self, name: str, event: Mapping[str, Any]) -> Any:
         """Run one shipped handler."""
@@ -114,7 +150,7 @@ class World:
     def _stream(self) -> bool:
         table = dynamodb_backends[ACCOUNT][REGION].tables["packshot"]
         items = list(table.stream_shard.items)
-        fresh, self.seen = items[self.seen:], len(items)
+        fresh, self.seen = items[self.seen :], len(items)
         if not fresh:
             return False
         records = [{"dynamodb": _record(item.to_json()["dynamodb"])} for item in fresh]
@@ -129,8 +165,13 @@ class World:
                 continue
             self.waiting.remove(message)
             message.receives += 1
-            record = {"messageId": "m-1", "body": json.dumps(message.body), "eventSource": "aws:sqs", "receiptHandle": "",
-                      "attributes": {"ApproximateReceiveCount": str(message.receives)}}
+            record = {
+                "messageId": "m-1",
+                "body": json.dumps(message.body),
+                "eventSource": "aws:sqs",
+                "receiptHandle": "",
+                "attributes": {"ApproximateReceiveCount": str(message.receives)},
+            }
             if self.invoke(function, {"Records": [record]})["batchItemFailures"] and message.receives < 5:
                 message.visible = self.clock.now + 30
                 self.waiting.append(message)
@@ -146,8 +187,9 @@ class World:
             self.pollers.append(parameters["Input"])
             return {}
 
-        definition = asl.load(ROOT / "statemachines" / "poller.asl.yaml", Partition="aws", PollFunctionArn="poll",
-                              PollerArn="poller")
+        definition = asl.load(
+            ROOT / "statemachines" / "poller.asl.yaml", Partition="aws", PollFunctionArn="poll", PollerArn="poller"
+        )
         started = datetime.fromtimestamp(self.clock.now, UTC).isoformat().replace("+00:00", "Z")
         machine = asl.Machine(definition, task, self.clock.sleep, lambda: started)
         self.executions.append(machine.run(payload))
@@ -169,13 +211,24 @@ def world(monkeypatch: Any, egress: Callable[..., Any]) -> Iterator[World]:
         boto3.client("events", REGION).create_event_bus(Name="packshot")
         key = boto3.client("kms", REGION).create_key()["KeyMetadata"]["KeyId"]
         for name, value in {
-            "TABLE_NAME": "packshot", "UPLOADS_BUCKET": "uploads", "OUTPUTS_BUCKET": "outputs", "BUS_NAME": "packshot",
-            "DISPATCH_QUEUE_URL": "dispatch", "RENDER_QUEUE_URL": "render",
-            "INGEST_QUEUE_URL": "ingest", "CALLBACKS_QUEUE_URL": "callbacks",
-            "PARKED_QUEUE_URL": "parked", "POLLER_ARN": "arn:aws:states:us-east-1:1:stateMachine:poller",
-            "PROVIDER_SECRETS": "packshot/test/providers/", "SIMULATORS_URL": "http://127.0.0.1:8600",
-            "API_URL": "https://api.example.com", "EGRESS_LOCAL": "1", "CALLBACK_KEY_ID": key, "STAGE": "test",
-            "STUDIO_WEIGHTS": "", "LOG_LEVEL": "INFO",
+            "TABLE_NAME": "packshot",
+            "UPLOADS_BUCKET": "uploads",
+            "OUTPUTS_BUCKET": "outputs",
+            "BUS_NAME": "packshot",
+            "DISPATCH_QUEUE_URL": "dispatch",
+            "RENDER_QUEUE_URL": "render",
+            "INGEST_QUEUE_URL": "ingest",
+            "CALLBACKS_QUEUE_URL": "callbacks",
+            "PARKED_QUEUE_URL": "parked",
+            "POLLER_ARN": "arn:aws:states:us-east-1:1:stateMachine:poller",
+            "PROVIDER_SECRETS": "packshot/test/providers/",
+            "SIMULATORS_URL": "http://127.0.0.1:8600",
+            "API_URL": "https://api.example.com",
+            "EGRESS_LOCAL": "1",
+            "CALLBACK_KEY_ID": key,
+            "STAGE": "test",
+            "STUDIO_WEIGHTS": "",
+            "LOG_LEVEL": "INFO",
         }.items():
             monkeypatch.setenv(name, value)
         monkeypatch.setattr("packshot.egress.Egress", egress)
@@ -189,8 +242,11 @@ def world(monkeypatch: Any, egress: Callable[..., Any]) -> Iterator[World]:
 def _own_clock(monkeypatch: Any, made: World) -> None:
     monkeypatch.setattr(time, "time_ns", lambda: int(made.clock.now * 1e9))
     start = mock.Mock(side_effect=lambda **asked: made.pollers.append(json.loads(asked["input"])))
-    put = mock.Mock(side_effect=lambda Entries: made.events.extend(
-        (entry["DetailType"], json.loads(entry["Detail"])) for entry in Entries) or {"FailedEntryCount": 0})
+
+    def put_events(**asked: Any) -> dict[str, int]:
+        made.events.extend((entry["DetailType"], json.loads(entry["Detail"])) for entry in asked["Entries"])
+        return {"FailedEntryCount": 0}
+
     from packshot.aws import clients, queues
 
     def send(self: Any, body: Mapping[str, Any], *, group: str, delay: int = 0) -> None:
@@ -206,20 +262,29 @@ def _own_clock(monkeypatch: Any, made: World) -> None:
         monkeypatch.setattr(queues.Sqs, name, method)
 
     real = clients.client
-    fakes = {"stepfunctions": SimpleNamespace(start_execution=start), "events": SimpleNamespace(put_events=put)}
+    fakes = {"stepfunctions": SimpleNamespace(start_execution=start), "events": SimpleNamespace(put_events=put_events)}
     for module in ("packshot.aws.poller", "packshot.aws.bus"):
         monkeypatch.setattr(f"{module}.client", lambda service: fakes.get(service) or real(service))
 
 
 def _table() -> None:
     boto3.client("dynamodb", REGION).create_table(
-        TableName="packshot", BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": name, "AttributeType": kind}
-                              for name, kind in (("pk", "S"), ("sk", "S"), ("lane", "S"), ("due", "N"))],
+        TableName="packshot",
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[
+            {"AttributeName": name, "AttributeType": kind}
+            for name, kind in (("pk", "S"), ("sk", "S"), ("lane", "S"), ("due", "N"))
+        ],
         KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-        GlobalSecondaryIndexes=[{
-            "IndexName": "due", "Projection": {"ProjectionType": "KEYS_ONLY"},
-            "KeySchema": [{"AttributeName": "lane", "KeyType": "HASH"}, {"AttributeName": "due", "KeyType": "RANGE"}],
-        }],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": "due",
+                "Projection": {"ProjectionType": "KEYS_ONLY"},
+                "KeySchema": [
+                    {"AttributeName": "lane", "KeyType": "HASH"},
+                    {"AttributeName": "due", "KeyType": "RANGE"},
+                ],
+            }
+        ],
         StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
     )

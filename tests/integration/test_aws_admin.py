@@ -49,7 +49,10 @@ def test_the_command_line_from_account_to_books(world: World, capsys: pytest.Cap
     world.take(account, price=3)
     shown = run(capsys, "show-account", account)
     assert (shown["available"], shown["reserved"]["monthly"], len(shown["open_jobs"])) == (
-        {"monthly": 7, "topup": 5}, 3, 1)
+        {"monthly": 7, "topup": 5},
+        3,
+        1,
+    )
     assert run(capsys, "verify-ledger", "--all") == {"accounts": 1, "drifts": []}
     world.db.update_item(**rows.change(TABLE, account, "account", put={"monthly": 8}))
     assert run(capsys, "verify-ledger", account, status=1)["drifts"][0]["field"] == "monthly"
@@ -72,17 +75,23 @@ def test_the_command_line_says_what_is_wrong(world: World, capsys: pytest.Captur
 
 
 def test_a_stack_is_found_by_its_name(world: World, capsys: pytest.CaptureFixture[str]) -> None:
-    template = {"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}, "Outputs": {
-        "TableName": {"Value": TABLE}, "CallbackKeyId": {"Value": "k"},
-        "ProviderSecrets": {"Value": "packshot/dev/providers/"}}}
+    template = {
+        "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
+        "Outputs": {
+            "TableName": {"Value": TABLE},
+            "CallbackKeyId": {"Value": "k"},
+            "ProviderSecrets": {"Value": "packshot/dev/providers/"},
+        },
+    }
     client("cloudformation").create_stack(StackName="packshot-dev", TemplateBody=json.dumps(template))
     assert cli.main(["list-accounts", "--stack-name", "packshot-dev"]) == 0
     found = stack.find("packshot-dev")
     assert (found.table, found.key_id, found.stage) == (TABLE, "k", "dev")
 
 
-def test_provider_credentials_are_merged_and_removed(world: World, capsys: pytest.CaptureFixture[str],
-                                                     monkeypatch: pytest.MonkeyPatch) -> None:
+def test_provider_credentials_are_merged_and_removed(
+    world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("packshot_admin.commands.pkgutil.iter_modules", lambda path: [type("M", (), {"name": "fal"})])
     name = "packshot/dev/providers/fal"
     store = SecretStore()

@@ -74,7 +74,13 @@ def test_a_key_opens_its_account_until_it_is_revoked(world: World) -> None:
     who = table.principal(key)
     assert who
     assert (who.account, who.key_id, who.mode, who.scopes, who.rpm, who.burst) == (
-        ACME, key.id, "live", frozenset({"jobs:read"}), 60, 20)
+        ACME,
+        key.id,
+        "live",
+        frozenset({"jobs:read"}),
+        60,
+        20,
+    )
     assert table.principal(replace(key, secret="x" * 32)) is None
     assert table.principal(replace(key, mode="test")) is None
     world.books.revoke_key(key.id)
@@ -141,9 +147,15 @@ def test_the_audit_finds_each_corrupted_field(world: World) -> None:
         sk = f"job#{job.id}"
         row = rows.unpack(world.row(ACME, sk) or {})
         body = job.dump()
-        cases: list[tuple[str, dict[str, object]]] = [("state", {"state": "failed"}), ("ver", {"ver": 77}),
-                 ("ext", {"ext": "x"}), ("due", {"due": 5}),
-                 ("lane", {"lane": "fal"}), ("body", {"body": "{}"}), ("body", {"body": b"junk"})]
+        cases: list[tuple[str, dict[str, object]]] = [
+            ("state", {"state": "failed"}),
+            ("ver", {"ver": 77}),
+            ("ext", {"ext": "x"}),
+            ("due", {"due": 5}),
+            ("lane", {"lane": "fal"}),
+            ("body", {"body": "{}"}),
+            ("body", {"body": b"junk"}),
+        ]
         for field, wrong in cases:
             corrupt(world, sk, **wrong)
             assert field in [drift.field for drift in world.books.verify(ACME)], field

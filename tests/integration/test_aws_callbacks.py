@@ -34,7 +34,11 @@ def test_endpoints_change_fail_recover_and_go(world: World) -> None:
     wish = ChangeEndpoint("ep_1", url="https://b.example/", events=("job.failed",), disabled=False)
     changed = table.change(ACME, wish)
     assert (changed.endpoint.url, changed.endpoint.events, changed.endpoint.disabled, changed.failing_since) == (
-        "https://b.example/", ("job.failed",), None, None)
+        "https://b.example/",
+        ("job.failed",),
+        None,
+        None,
+    )
     assert table.change(ACME, ChangeEndpoint("ep_1", disabled=True)).endpoint.disabled == "by the caller"
     assert [one.endpoint.id for one in table.list(ACME)] == ["ep_1"]
     with pytest.raises(CallerError):
@@ -65,8 +69,14 @@ def test_secrets_rotate_once_and_the_old_one_stays_a_while(world: World) -> None
 
 
 def opened(world: World, table: DeliveryTable, job: str, target: str = "ep_1", **more: Any) -> DeliveryRow:
-    given: dict[str, Any] = {"event_id": "evt_1", "type": "job.completed", "url": "https://shop.example/hook",
-                             "body": b'{"n":1}', "created": NOW, **more}
+    given: dict[str, Any] = {
+        "event_id": "evt_1",
+        "type": "job.completed",
+        "url": "https://shop.example/hook",
+        "body": b'{"n":1}',
+        "created": NOW,
+        **more,
+    }
     return table.open(ACME, job=job, target=target, **given)
 
 
@@ -111,8 +121,17 @@ def test_a_delivery_id_is_its_row_and_nothing_else_is() -> None:
     made = delivery.id_of("job_1", "evt_a.b", "ep-2")
     assert urllib.parse.quote(made, safe="") == made
     assert delivery.parts_of(made) == ("job_1", "evt_a.b", "ep-2")
-    for bad in ("", "dlv_", "dlv_a~b", "dlv_a~b~c~d", "dlv_a#b~c~d", "xlv_a~b~c", "dlv_a~~c", "dlv_a~b~c\n",
-                "dlv_/~b~c"):
+    for bad in (
+        "",
+        "dlv_",
+        "dlv_a~b",
+        "dlv_a~b~c~d",
+        "dlv_a#b~c~d",
+        "xlv_a~b~c",
+        "dlv_a~~c",
+        "dlv_a~b~c\n",
+        "dlv_/~b~c",
+    ):
         assert delivery.parts_of(bad) is None
     with pytest.raises(ValueError, match="plain"):
         delivery.id_of("a~b", "c", "d")

@@ -23,9 +23,14 @@ from tests.integration.test_aws_world import (
 __all__ = ["world"]
 
 
-@pytest.mark.parametrize(("made", "state", "charged"), [
-    (4, State.COMPLETED, 8), (1, State.PARTIAL, 2), (0, State.FAILED, 0),
-])
+@pytest.mark.parametrize(
+    ("made", "state", "charged"),
+    [
+        (4, State.COMPLETED, 8),
+        (1, State.PARTIAL, 2),
+        (0, State.FAILED, 0),
+    ],
+)
 def test_a_finish_charges_what_was_delivered(world: World, made: int, state: State, charged: int) -> None:
     world.open(monthly=5, topup=10)
     world.take(price=3)
@@ -81,14 +86,33 @@ def test_one_finish_when_its_answer_is_lost(world: World, operation: str) -> Non
     assert world.books.verify(ACME) == ()
 
 
-@pytest.mark.parametrize(("provider", "model", "report"), [
-    ("replicate", "google/nano-banana-2", {}),
-    ("studio", "studio", {"engine": "studio-1", "set": "studio", "cutout_confidence": 0.9312, "product_scale": 1.7123,
-                          "fill": 0.8512, "delta_e_mean": 0.4312, "delta_e_max": 2.1234, "white": 1.0,
-                          "white_ok": True}),
-])
-def test_what_an_ordinary_job_costs_in_write_units(world: World, provider: str, model: str, report: dict[str, Any],
-                                                   ) -> None:
+@pytest.mark.parametrize(
+    ("provider", "model", "report"),
+    [
+        ("replicate", "google/nano-banana-2", {}),
+        (
+            "studio",
+            "studio",
+            {
+                "engine": "studio-1",
+                "set": "studio",
+                "cutout_confidence": 0.9312,
+                "product_scale": 1.7123,
+                "fill": 0.8512,
+                "delta_e_mean": 0.4312,
+                "delta_e_max": 2.1234,
+                "white": 1.0,
+                "white_ok": True,
+            },
+        ),
+    ],
+)
+def test_what_an_ordinary_job_costs_in_write_units(
+    world: World,
+    provider: str,
+    model: str,
+    report: dict[str, Any],
+) -> None:
     world.open(monthly=50)
     world.units()
     job, brief = world.job(price=4)
@@ -99,11 +123,23 @@ def test_what_an_ordinary_job_costs_in_write_units(world: World, provider: str, 
     assert world.units() == (1, 0)
     full = replace(output(0, ACME, job.id), report=report)
     done, _ = advance(job, Cancelled(NOW + 9000))
-    attempt = replace(job.calls[0].attempts[0], provider=provider, model=model, remote="abcdefghijklmnopqrstuvwx12",
-                      polls=2, ended=NOW + 9000, outcome="succeeded")
-    done = replace(done, state=State.COMPLETED, charged=Credits(4), outputs=(full,),
-                   calls=(replace(job.calls[0], attempts=(attempt,)),),
-                   timings={"fetch": 310, "cut_out": 900, "compose": 420, "store": 50})
+    attempt = replace(
+        job.calls[0].attempts[0],
+        provider=provider,
+        model=model,
+        remote="abcdefghijklmnopqrstuvwx12",
+        polls=2,
+        ended=NOW + 9000,
+        outcome="succeeded",
+    )
+    done = replace(
+        done,
+        state=State.COMPLETED,
+        charged=Credits(4),
+        outputs=(full,),
+        calls=(replace(job.calls[0], attempts=(attempt,)),),
+        timings={"fetch": 310, "cut_out": 900, "compose": 420, "store": 50},
+    )
     world.jobs.save(job, done)
     assert world.units() == (1, 1)
     assert world.jobs.get(ACME, job.id) == done

@@ -1,6 +1,5 @@
 """The ledger as a state machine: whatever happens in whatever order, the books are right."""
 
-
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -73,5 +72,13 @@ class Ledger(RuleBasedStateMachine):
 
 def test_the_ledger_holds_whatever_happens(world: World) -> None:
     Ledger.world = world
-    run_state_machine_as_test(Ledger, settings=settings(
-        max_examples=12, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck), database=None))
+    run_state_machine_as_test(
+        Ledger,
+        settings=settings(
+            max_examples=12,
+            stateful_step_count=12,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            database=None,
+        ),
+    )

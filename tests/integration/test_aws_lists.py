@@ -30,7 +30,8 @@ def test_due_jobs_come_by_lane_earliest_first(world: World) -> None:
     late, soon = world.take(), world.take(calls=(replace(world.job()[0].calls[0], due=NOW + 5000),))
     ended = cancel(world, world.take())
     assert world.jobs.due("replicate", NOW + 60_000, 10) == [
-        (ACME, soon.id, NOW + 5000), (ACME, late.id, NOW + 12_000),
+        (ACME, soon.id, NOW + 5000),
+        (ACME, late.id, NOW + 12_000),
     ]
     assert world.jobs.due("replicate", NOW + 60_000, 1) == [(ACME, soon.id, NOW + 5000)]
     assert world.jobs.due("replicate", NOW, 10) == world.jobs.due("fal", NOW + 60_000, 10) == []

@@ -208,8 +208,10 @@ def test_conflicts_are_sat_out_and_then_reported(world: World, monkeypatch: pyte
     clock = [0.0]
     monkeypatch.setattr("packshot.aws.calls.time.monotonic", lambda: clock[0])
     monkeypatch.setattr("packshot.aws.calls.time.sleep", lambda seconds: clock.__setitem__(0, clock[0] + seconds))
-    answers: Any = {"Error": {"Code": "TransactionCanceledException", "Message": ""},
-               "CancellationReasons": [{"Code": "None"}, {"Code": "TransactionConflict"}]}
+    answers: Any = {
+        "Error": {"Code": "TransactionCanceledException", "Message": ""},
+        "CancellationReasons": [{"Code": "None"}, {"Code": "TransactionConflict"}],
+    }
     tries = []
 
     def busy(**request: Any) -> dict[str, Any]:

@@ -99,8 +99,9 @@ class Machines:
 
 def test_one_poller_per_lane(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     machines = Machines()
-    monkeypatch.setattr("packshot.aws.poller.client",
-                        lambda service: machines if service == "stepfunctions" else client(service))
+    monkeypatch.setattr(
+        "packshot.aws.poller.client", lambda service: machines if service == "stepfunctions" else client(service)
+    )
     one, other, lease = Pollers(TABLE, "arn"), Pollers(TABLE, "arn"), Lease(TABLE)
     machines.broken = True
     with pytest.raises(Unavailable):

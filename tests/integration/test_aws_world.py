@@ -54,14 +54,32 @@ class World:
         made = ids.make("job", NOW + self.serial, self.serial.to_bytes(10, "big"))
         route = Route("replicate", "google/nano-banana-2", 67_000)
         job = Job(
-            id=made, account=account, model="nanobanana2", operation="generate", state=State.PENDING, version=1,
-            created=NOW + self.serial, updated=NOW + self.serial, deadline=NOW + 1_800_000, count=count, price=price,
-            reserved=Credits(), routes=(route,), calls=(Call(0, count, due=NOW + 12_000),),
-            external_id="order-4711", request_id="Zx8kLhq2PHcEJ1A=",
+            id=made,
+            account=account,
+            model="nanobanana2",
+            operation="generate",
+            state=State.PENDING,
+            version=1,
+            created=NOW + self.serial,
+            updated=NOW + self.serial,
+            deadline=NOW + 1_800_000,
+            count=count,
+            price=price,
+            reserved=Credits(),
+            routes=(route,),
+            calls=(Call(0, count, due=NOW + 12_000),),
+            external_id="order-4711",
+            request_id="Zx8kLhq2PHcEJ1A=",
         )
-        brief = Brief("generate", "nanobanana2", prompt="on a walnut table, soft morning light", count=count,
-                      images=(Image("url", "https://shop.example/pictures/4711/front.jpg"),),
-                      callback_url="https://shop.example/hooks/photos", external_id="order-4711")
+        brief = Brief(
+            "generate",
+            "nanobanana2",
+            prompt="on a walnut table, soft morning light",
+            count=count,
+            images=(Image("url", "https://shop.example/pictures/4711/front.jpg"),),
+            callback_url="https://shop.example/hooks/photos",
+            external_id="order-4711",
+        )
         return replace(job, **more), brief
 
     def take(self, account: str = ACME, **more: Any) -> Job:
@@ -110,14 +128,23 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
 def create_table() -> None:
     """The table as the template has it, as far as it matters here."""
     clients.client("dynamodb").create_table(
-        TableName=TABLE, BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": name, "AttributeType": kind}
-                              for name, kind in (("pk", "S"), ("sk", "S"), ("lane", "S"), ("due", "N"))],
+        TableName=TABLE,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[
+            {"AttributeName": name, "AttributeType": kind}
+            for name, kind in (("pk", "S"), ("sk", "S"), ("lane", "S"), ("due", "N"))
+        ],
         KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-        GlobalSecondaryIndexes=[{
-            "IndexName": "due", "Projection": {"ProjectionType": "KEYS_ONLY"},
-            "KeySchema": [{"AttributeName": "lane", "KeyType": "HASH"}, {"AttributeName": "due", "KeyType": "RANGE"}],
-        }],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": "due",
+                "Projection": {"ProjectionType": "KEYS_ONLY"},
+                "KeySchema": [
+                    {"AttributeName": "lane", "KeyType": "HASH"},
+                    {"AttributeName": "due", "KeyType": "RANGE"},
+                ],
+            }
+        ],
     )
 
 

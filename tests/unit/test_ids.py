@@ -39,6 +39,12 @@ def test_other_text_is_no_id(text: str) -> None:
 def test_known_values() -> None:
     assert ids.make("job", 0, bytes(10)) == "job_" + "0" * 26
     assert ids.make("job", 2**48 - 1, b"\xff" * 10) == "job_7" + "z" * 25
-    for bad in ("job_" + "0" * 25, "job_" + "0" * 27, "job_" + "i" * 26, "job_" + "0" * 25 + "U", "JOB_" + "0" * 26,
-                "job_" + "0" * 26 + "\n"):
+    for bad in (
+        "job_" + "0" * 25,
+        "job_" + "0" * 27,
+        "job_" + "i" * 26,
+        "job_" + "0" * 25 + "U",
+        "JOB_" + "0" * 26,
+        "job_" + "0" * 26 + "\n",
+    ):
         assert not ids.is_id("job", bad)

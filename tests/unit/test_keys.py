@@ -26,7 +26,7 @@ def test_one_wrong_character_is_noticed(randomness: bytes, data: st.DataObject) 
     text = str(keys.mint("live", randomness))
     place = data.draw(st.integers(0, len(text) - 1))
     other = data.draw(st.sampled_from(sorted(set("abcXYZ019_-") - {text[place]})))
-    assert keys.parse(text[:place] + other + text[place + 1:]) is None
+    assert keys.parse(text[:place] + other + text[place + 1 :]) is None
 
 
 @given(st.text())
@@ -35,8 +35,17 @@ def test_other_text_is_no_key(text: str) -> None:
     assert keys.parse(f"pk_live_{text}") is None
 
 
-@pytest.mark.parametrize("change", [str.upper, lambda key: key + "0", lambda key: key[:-1], lambda key: f" {key}",
-                                    lambda key: key.replace("live", "test"), lambda key: key.replace("pk", "sk", 1)])
+@pytest.mark.parametrize(
+    "change",
+    [
+        str.upper,
+        lambda key: key + "0",
+        lambda key: key[:-1],
+        lambda key: f" {key}",
+        lambda key: key.replace("live", "test"),
+        lambda key: key.replace("pk", "sk", 1),
+    ],
+)
 def test_a_key_in_another_form_is_refused(change: object) -> None:
     text = str(keys.mint("live", bytes(range(40))))
     assert callable(change)

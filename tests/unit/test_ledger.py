@@ -27,10 +27,18 @@ def test_a_split_is_whole_and_takes_topup_only_when_monthly_is_used_up(amount: i
     assert taken.topup == 0 or left.monthly == 0
 
 
-@pytest.mark.parametrize(("resolution", "width", "height", "credits"), [
-    ("1K", None, None, 3), ("2K", None, None, 6), ("4K", None, None, 12),
-    ("1K", 1024, 512, 3), ("1K", 1025, 512, 6), ("4K", 600, 2048, 6), ("1K", 600, 2049, 12),
-])
+@pytest.mark.parametrize(
+    ("resolution", "width", "height", "credits"),
+    [
+        ("1K", None, None, 3),
+        ("2K", None, None, 6),
+        ("4K", None, None, 12),
+        ("1K", 1024, 512, 3),
+        ("1K", 1025, 512, 6),
+        ("4K", 600, 2048, 6),
+        ("1K", 600, 2049, 12),
+    ],
+)
 def test_a_price_follows_what_is_paid_for(resolution: str, width: int | None, height: int | None, credits: int) -> None:
     brief = Brief("generate", "studio", resolution=resolution, width=width, height=height)  # type: ignore[arg-type]
     assert ledger.price_of(brief, 3) == credits

@@ -48,12 +48,32 @@ def picture(place: int) -> Output:
 def job(step: Step = Step.WAITING, *, calls: int = 1, routes: int = 2, count: int | None = None) -> Job:
     """A job whose first call stands at `step`; two routes, price 3, reserved from both pools."""
     tried = step is not Step.WAITING
-    first = Call(0, 1, step, due=2_000, attempts=(attempt(),) if tried else (),
-                 results=("https://x/1",) if step is Step.DELIVERED else ())
+    first = Call(
+        0,
+        1,
+        step,
+        due=2_000,
+        attempts=(attempt(),) if tried else (),
+        results=("https://x/1",) if step is Step.DELIVERED else (),
+    )
     rest = tuple(Call(place, 1, due=2_000) for place in range(1, calls))
     count = count or calls
-    return Job("job_1", "acct", "m", "generate", State.PROCESSING if tried else State.PENDING, 4, 1_000, 1_000, 60_000,
-               count, 3, Credits(2, 3 * count - 2), (Route("alpha", "a"), Route("beta", "b"))[:routes], (first, *rest))
+    return Job(
+        "job_1",
+        "acct",
+        "m",
+        "generate",
+        State.PROCESSING if tried else State.PENDING,
+        4,
+        1_000,
+        1_000,
+        60_000,
+        count,
+        3,
+        Credits(2, 3 * count - 2),
+        (Route("alpha", "a"), Route("beta", "b"))[:routes],
+        (first, *rest),
+    )
 
 
 def facts(number: int = 1, call: int = 0, at: int = 1_500) -> list[CallFact]:
@@ -87,8 +107,9 @@ def test_a_fact_moves_a_call_exactly_where_the_table_says(step: Step, fact: Call
 
 
 @pytest.mark.parametrize("state", [state for state in State if state.terminal])
-@pytest.mark.parametrize("fact", [*facts(), Cancelled(2_000), DeadlinePassed(99_000)],
-                         ids=lambda fact: type(fact).__name__)
+@pytest.mark.parametrize(
+    "fact", [*facts(), Cancelled(2_000), DeadlinePassed(99_000)], ids=lambda fact: type(fact).__name__
+)
 def test_a_terminal_state_never_changes(state: State, fact: Fact) -> None:
     before = replace(job(Step.RUNNING), state=state, charged=Credits())
     after, _ = advance(before, fact)
@@ -137,7 +158,9 @@ def test_busy_waits_and_gives_up_in_the_end() -> None:
     waiting, effects = advance(job(Step.INTENT), Busy(0, 1, 2_000, 32_000))
     assert effects == (Dispatch(0, "alpha", delay=30),) and waiting.due == 32_000
     one = job(Step.INTENT)
-    crowded = replace(one, calls=(replace(one.calls[0], attempts=tuple(attempt(n) for n in range(1, MAX_ATTEMPTS + 1))),))
+    crowded = replace(
+        one, calls=(replace(one.calls[0], attempts=tuple(attempt(n) for n in range(1, MAX_ATTEMPTS + 1))),)
+    )
     after, _ = advance(crowded, Busy(0, MAX_ATTEMPTS, 2_000, 32_000))
     assert after.calls[0].step is Step.FAILED and after.state is State.FAILED
 

@@ -9,7 +9,7 @@ from packshot.job import Credits, Job, Output
 
 @dataclass(frozen=True, slots=True)
 class OutputView:
-    """An output with the address it can be had at for a while (`expires`, ms), or its bytes when they were asked for."""
+    """An output, where it can be had until `expires` (ms), and its bytes when they were asked for."""
 
     output: Output
     url: str

@@ -94,7 +94,8 @@ def ratio_of(text: str) -> float | None:
 def frame(brief: Brief, source_ratio: float) -> tuple[int, int]:
     """The output's width and height.
 
-    The longer side is the resolution's; the shorter follows the ratio, rounded to a multiple of 8. `source_ratio` (width over height of the first input) is used for `auto`.
+    The longer side is the resolution's; the shorter follows the ratio, rounded to a multiple of 8. `source_ratio`
+    (width over height of the first input) is used for `auto`.
     """
     if brief.width is not None and brief.height is not None:
         return brief.width, brief.height

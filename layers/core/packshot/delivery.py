@@ -34,8 +34,28 @@ class DeliveryRow:
 
     def view(self) -> Delivery:
         """As its owner sees it: without the body."""
-        return Delivery(self.id, self.job, self.event_id, self.type, self.target, self.state, self.created,
-                        self.next_try, self.tries)
+        return Delivery(
+            self.id,
+            self.job,
+            self.event_id,
+            self.type,
+            self.target,
+            self.state,
+            self.created,
+            self.next_try,
+            self.tries,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Receiver:
+    """An endpoint: no `events` means the terminal ones; `disabled` says why; `failing_since` (ms) until it answers."""
+
+    id: str
+    url: str
+    events: tuple[str, ...] = ()
+    disabled: str | None = None
+    failing_since: int | None = None
 
 
 def id_of(job: str, event: str, target: str) -> str:

@@ -210,7 +210,9 @@ def _call(raw: Mapping[str, Any]) -> Call:
 def _plain(value: Any) -> Any:
     """JSON values; a field of ours that is at its default is left out, so that a row stays within a kilobyte."""
     if is_dataclass(value):
-        return {one.name: _plain(found) for one in fields(value) if not _at_default(one, found := getattr(value, one.name))}
+        return {
+            one.name: _plain(found) for one in fields(value) if not _at_default(one, found := getattr(value, one.name))
+        }
     if isinstance(value, Mapping):
         return {name: _plain(item) for name, item in value.items()}
     if isinstance(value, tuple):

@@ -58,20 +58,29 @@ def check(brief: Brief, model: Model) -> None:
     if brief.width is None and "*" not in model.ratios and brief.aspect_ratio not in model.ratios:
         raise refuse("aspect_ratio", f"takes {', '.join(model.ratios)}")
     if brief.aspect_ratio == "auto" and brief.width is None and not brief.images:
-        raise CallerError("invalid_field", "auto takes the shape of the first picture; there is none.",
-                          field="aspect_ratio")
+        raise CallerError(
+            "invalid_field", "auto takes the shape of the first picture; there is none.", field="aspect_ratio"
+        )
     if brief.count > model.max_count:
         raise refuse("count", f"makes at most {model.max_count}")
 
 
-def plan(brief: Brief, model: Model, routes: tuple[Route, ...], limits: Limits, *, job_id: str, account: str,
-         now: int, test: bool, request_id: str) -> Job:
+def plan(
+    brief: Brief,
+    model: Model,
+    routes: tuple[Route, ...],
+    limits: Limits,
+    *,
+    job_id: str,
+    account: str,
+    now: int,
+    test: bool,
+    request_id: str,
+) -> Job:
     """The job that an accepted brief becomes; `reserved` is filled in by whoever knows the balance."""
     size = max(1, limits.images_per_call)
     first_look = now + min(limits.first_look, FIRST_LOOK_MS)
-    calls = tuple(
-        Call(first, min(size, brief.count - first), due=first_look) for first in range(0, brief.count, size)
-    )
+    calls = tuple(Call(first, min(size, brief.count - first), due=first_look) for first in range(0, brief.count, size))
     factor = RESOLUTION_FACTOR[brief.billed_resolution]
     return Job(
         id=job_id,

@@ -1,4 +1,4 @@
-"""Everything the core asks of the world, as protocols of a few methods. Steps take these; `aws` and `egress` are them."""
+"""Everything the core asks of the world, as protocols of a few methods; `aws` and `egress` are what stands behind."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -104,7 +104,7 @@ class Http(Protocol):
     """Outbound HTTP under one policy (`egress`)."""
 
     def send(self, request: Request, *, hosts: Iterable[str], seconds: float, max_bytes: int) -> Response:
-        """Send once, no retries, no redirects. Raises egress.Refused (surely not sent) or egress.NoAnswer (unknown)."""
+        """Send once, never again. Raises egress.NotSent (surely no effect) or egress.NoAnswer (unknown)."""
         ...
 
     def fetch(self, url: str, *, hosts: Iterable[str] | None, seconds: float, max_bytes: int) -> bytes:

@@ -12,11 +12,11 @@ import standardwebhooks.webhooks as reference
 
 from packshot import delivery, events, signing
 from packshot.brief import Brief
-from packshot.delivery import DeliveryRow, DeliveryState, Try
+from packshot.delivery import DeliveryRow, DeliveryState, Receiver, Try
 from packshot.egress import NoAnswer, NotSent, Posted
 from packshot.errors import Stale
 from packshot.job import Call, Credits, Failure, Job, Route, State
-from packshot.steps.callback import SCHEDULE, Courier, Receiver, callback
+from packshot.steps.callback import SCHEDULE, Courier, callback
 from packshot.wire import dump
 
 START = 1_767_323_045_000

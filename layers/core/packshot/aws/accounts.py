@@ -39,9 +39,17 @@ class Account:
     def of(cls, row: dict[str, Any]) -> "Account":
         """From a row's plain values."""
         return cls(
-            row["pk"], row.get("name", ""), row["status"], row["created"], Credits(row["monthly"], row["topup"]),
-            Credits(row["granted_monthly"], row["granted_topup"]), row["rpm"], row["burst"], row.get("secret"),
-            row.get("old_secret"), row.get("old_until"),
+            row["pk"],
+            row.get("name", ""),
+            row["status"],
+            row["created"],
+            Credits(row["monthly"], row["topup"]),
+            Credits(row["granted_monthly"], row["granted_topup"]),
+            row["rpm"],
+            row["burst"],
+            row.get("secret"),
+            row.get("old_secret"),
+            row.get("old_until"),
         )
 
 

@@ -20,9 +20,17 @@ class AssetTable:
 
     def put(self, account: str, asset: Asset) -> None:
         """Write a new row; the same asset a second time changes nothing."""
-        row = {"pk": account, "sk": f"asset#{asset.id}", "state": asset.state, "content_type": asset.content_type,
-               "bytes": asset.bytes, "filename": asset.filename, "created": asset.created,
-               "expires": asset.created // 1000 + KEPT_S, "reason": asset.reason}
+        row = {
+            "pk": account,
+            "sk": f"asset#{asset.id}",
+            "state": asset.state,
+            "content_type": asset.content_type,
+            "bytes": asset.bytes,
+            "filename": asset.filename,
+            "created": asset.created,
+            "expires": asset.created // 1000 + KEPT_S,
+            "reason": asset.reason,
+        }
         try:
             call(self._db.put_item, **rows.insert(self._table, row))
         except Refused:  # ids are random: the row that is there is our own, written before an answer was lost
@@ -32,8 +40,9 @@ class AssetTable:
         """The asset as it stands now."""
         if not account or len(asset_id) > 200:
             return None
-        found = call(self._db.get_item, TableName=self._table, Key=rows.key(account, f"asset#{asset_id}"),
-                     ConsistentRead=True)
+        found = call(
+            self._db.get_item, TableName=self._table, Key=rows.key(account, f"asset#{asset_id}"), ConsistentRead=True
+        )
         row = rows.unpack(found["Item"]) if found.get("Item") else None
         return _asset(row) if row and row["expires"] * 1000 > now_ms() else None
 
@@ -41,9 +50,12 @@ class AssetTable:
         """A page, newest first, and the next cursor. Raises CallerError for a bad one."""
         last = cursors.read(account, "assets", cursor) if cursor else "~"
         asked = rows.query(
-            self._table, "#pk = :pk AND #sk BETWEEN :low AND :high",
+            self._table,
+            "#pk = :pk AND #sk BETWEEN :low AND :high",
             {"pk": account, "low": "asset#", "high": f"asset#{last}", "now": now_ms() // 1000},
-            FilterExpression="#expires > :now", ScanIndexForward=False, Limit=limit + 2,
+            FilterExpression="#expires > :now",
+            ScanIndexForward=False,
+            Limit=limit + 2,
         )
         page: list[Asset] = []
         while True:
@@ -61,8 +73,14 @@ class AssetTable:
     def settle(self, account: str, asset_id: str, state: str, size: int, reason: str | None) -> None:
         """An upload arrived: `ready` or `rejected`. Once told, it stays; what is unknown stays unknown."""
         put = {"state": state, "bytes": size, "reason": reason}
-        told = rows.change(self._table, account, f"asset#{asset_id}", put=put, only_if="#state = :uploading",
-                           given={"uploading": "uploading"})
+        told = rows.change(
+            self._table,
+            account,
+            f"asset#{asset_id}",
+            put=put,
+            only_if="#state = :uploading",
+            given={"uploading": "uploading"},
+        )
         try:
             call(self._db.update_item, **told)
         except Refused:
@@ -70,5 +88,12 @@ class AssetTable:
 
 
 def _asset(row: dict[str, Any]) -> Asset:
-    return Asset(row["sk"][6:], row["state"], row["created"], row["content_type"], row["bytes"], row.get("filename"),
-                 row.get("reason"))
+    return Asset(
+        row["sk"][6:],
+        row["state"],
+        row["created"],
+        row["content_type"],
+        row["bytes"],
+        row.get("filename"),
+        row.get("reason"),
+    )

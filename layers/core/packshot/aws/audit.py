@@ -34,8 +34,13 @@ class Sums:
     open: tuple[Job, ...]
 
 
-def audit(account: Mapping[str, Any], registered: bool, grants: Iterable[Mapping[str, Any]], jobs: Iterable[rows.Item],
-          briefs: Iterator[rows.Item]) -> tuple[tuple[Drift, ...], Sums]:
+def audit(
+    account: Mapping[str, Any],
+    registered: bool,
+    grants: Iterable[Mapping[str, Any]],
+    jobs: Iterable[rows.Item],
+    briefs: Iterator[rows.Item],
+) -> tuple[tuple[Drift, ...], Sums]:
     """`balance + reserved + spent = granted` in each pool, and every row that goes into it is sound.
 
     `jobs` and `briefs` come in the order of their sort keys.
@@ -58,8 +63,12 @@ def audit(account: Mapping[str, Any], registered: bool, grants: Iterable[Mapping
             reserved += job.reserved
             still.append(job)
     left = granted - reserved - spent
-    expected = {"granted_monthly": granted.monthly, "granted_topup": granted.topup, "monthly": left.monthly,
-                "topup": left.topup}
+    expected = {
+        "granted_monthly": granted.monthly,
+        "granted_topup": granted.topup,
+        "monthly": left.monthly,
+        "topup": left.topup,
+    }
     drifts += _differ("account", expected, account)
     for name in ("monthly", "topup"):
         if account.get(name, 0) < 0:
@@ -86,8 +95,13 @@ def _of_job(item: rows.Item, job: Job, brief: rows.Item | None) -> Iterator[Drif
     row = rows.unpack(item)
     where = row["sk"]
     expected: dict[str, object] = {
-        "pk": job.account, "sk": f"job#{job.id}", "state": job.state.value, "ver": job.version, "lane": job.lane,
-        "due": job.due, "ext": job.external_id or None,
+        "pk": job.account,
+        "sk": f"job#{job.id}",
+        "state": job.state.value,
+        "ver": job.version,
+        "lane": job.lane,
+        "due": job.due,
+        "ext": job.external_id or None,
     }
     yield from _differ(where, expected, row)
     if job.reserved.total != job.price * job.count or min(job.reserved.monthly, job.reserved.topup) < 0:

@@ -43,10 +43,18 @@ class Books:
         Raises CallerError `state_conflict` when the id is another account's.
         """
         row: dict[str, object] = {
-            "pk": account.id, "sk": "account", "name": account.name, "status": account.status,
-            "created": account.created, "monthly": account.granted.monthly, "topup": account.granted.topup,
-            "granted_monthly": account.granted.monthly, "granted_topup": account.granted.topup, "rpm": account.rpm,
-            "burst": account.burst, "secret": account.secret,
+            "pk": account.id,
+            "sk": "account",
+            "name": account.name,
+            "status": account.status,
+            "created": account.created,
+            "monthly": account.granted.monthly,
+            "topup": account.granted.topup,
+            "granted_monthly": account.granted.monthly,
+            "granted_topup": account.granted.topup,
+            "rpm": account.rpm,
+            "burst": account.burst,
+            "secret": account.secret,
         }
         register = {"pk": "accounts", "sk": account.id}
         items = [rows.insert(self._table, row), rows.insert(self._table, register, only_if="")]
@@ -61,8 +69,9 @@ class Books:
             if not stored or (stored["created"], stored.get("secret")) != (account.created, account.secret):
                 raise CallerError("state_conflict", f"There is an account {account.id} already.") from refused
 
-    def grant(self, account: str, pool: str, amount: int, external_id: str, *, at: int, actor: str,
-              reason: str = "") -> bool:
+    def grant(
+        self, account: str, pool: str, amount: int, external_id: str, *, at: int, actor: str, reason: str = ""
+    ) -> bool:
         """Give credits, once per external id. False when that grant was made before.
 
         A negative amount takes back what is not spent. Raises CallerError when the id was used for another amount or
@@ -73,13 +82,25 @@ class Books:
         if amount == 0:
             raise CallerError("invalid_field", "A grant of nothing changes nothing.", field="amount")
         update = rows.change(
-            self._table, account, "account", add={pool: amount, f"granted_{pool}": amount},
-            only_if=f"attribute_exists(#pk) AND #{pool} >= :least", given={"least": max(0, -amount)},
+            self._table,
+            account,
+            "account",
+            add={pool: amount, f"granted_{pool}": amount},
+            only_if=f"attribute_exists(#pk) AND #{pool} >= :least",
+            given={"least": max(0, -amount)},
         )
-        entry = rows.insert(self._table, {
-            "pk": account, "sk": f"grant#{external_id}", "pool": pool, "amount": amount, "at": at, "actor": actor,
-            "reason": reason,
-        })
+        entry = rows.insert(
+            self._table,
+            {
+                "pk": account,
+                "sk": f"grant#{external_id}",
+                "pool": pool,
+                "amount": amount,
+                "at": at,
+                "actor": actor,
+                "reason": reason,
+            },
+        )
         try:
             call(self._db.transact_write_items, TransactItems=[{"Put": entry}, {"Update": update}])
         except Refused as refused:
@@ -91,12 +112,21 @@ class Books:
             raise insufficient(-amount, Credits(stored["monthly"], stored["topup"])) from refused
         return True
 
-    def create_key(self, account: str, key: Key, scopes: tuple[str, ...], *, at: int, name: str = "",
-                   expires_at: int | None = None) -> None:
+    def create_key(
+        self, account: str, key: Key, scopes: tuple[str, ...], *, at: int, name: str = "", expires_at: int | None = None
+    ) -> None:
         """Store a key's digest, and a pointer to it with the account. Raises CallerError when there is no account."""
         row: dict[str, object] = {
-            "pk": f"key#{key.id}", "sk": "key", "account": account, "digest": key.digest, "mode": key.mode,
-            "scopes": scopes, "status": "active", "created": at, "expires_at": expires_at, "name": name,
+            "pk": f"key#{key.id}",
+            "sk": "key",
+            "account": account,
+            "digest": key.digest,
+            "mode": key.mode,
+            "scopes": scopes,
+            "status": "active",
+            "created": at,
+            "expires_at": expires_at,
+            "name": name,
         }
         items = [
             {"ConditionCheck": rows.check(self._table, account, "account", only_if="attribute_exists(#pk)")},
@@ -125,8 +155,17 @@ class Books:
         for pointer in self._rows(account, "key#"):
             row = self._get(pointer["sk"], "key")
             if row:
-                found.append(KeyInfo(row["pk"][4:], row["mode"], row.get("name", ""), tuple(row["scopes"]),
-                                     row["status"], row["created"], row.get("expires_at")))
+                found.append(
+                    KeyInfo(
+                        row["pk"][4:],
+                        row["mode"],
+                        row.get("name", ""),
+                        tuple(row["scopes"]),
+                        row["status"],
+                        row["created"],
+                        row.get("expires_at"),
+                    )
+                )
         return found
 
     def accounts(self) -> list[str]:
@@ -160,8 +199,11 @@ class Books:
     def _repeated(self, account: str, external_id: str, pool: str, amount: int, at: int) -> bool:
         stored = self._get(account, f"grant#{external_id}")
         if stored is None or (stored["pool"], stored["amount"]) != (pool, amount):
-            raise CallerError("state_conflict", f"The id {external_id} was used for another grant: "
-                              + (f"{stored['amount']} {stored['pool']}." if stored else "try again."))
+            raise CallerError(
+                "state_conflict",
+                f"The id {external_id} was used for another grant: "
+                + (f"{stored['amount']} {stored['pool']}." if stored else "try again."),
+            )
         return bool(stored["at"] == at)
 
     def _get(self, pk: str, sk: str) -> dict[str, Any] | None:

@@ -18,11 +18,21 @@ PATIENCE = 2.0
 """Seconds for which conflicts and throttling are sat out, with full jitter."""
 
 _FAILED = frozenset({"ConditionalCheckFailed", "ConditionalCheckFailedException"})
-_TRANSIENT = frozenset({
-    "TransactionConflict", "TransactionConflictException", "TransactionInProgressException", "ThrottlingError",
-    "ThrottlingException", "Throttling", "ProvisionedThroughputExceeded", "ProvisionedThroughputExceededException",
-    "RequestLimitExceeded", "InternalServerError", "ServiceUnavailable",
-})
+_TRANSIENT = frozenset(
+    {
+        "TransactionConflict",
+        "TransactionConflictException",
+        "TransactionInProgressException",
+        "ThrottlingError",
+        "ThrottlingException",
+        "Throttling",
+        "ProvisionedThroughputExceeded",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "InternalServerError",
+        "ServiceUnavailable",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +87,8 @@ def _explain(error: ClientError) -> None:
     reasons = response.get("CancellationReasons", ())
     codes = [reason.get("Code", "None") for reason in reasons]
     if any(code in _FAILED for code in codes):
-        raise Refused(tuple(
-            Reason(reason.get("Code") in _FAILED, reason.get("Item") or None) for reason in reasons
-        )) from error
+        raise Refused(
+            tuple(Reason(reason.get("Code") in _FAILED, reason.get("Item") or None) for reason in reasons)
+        ) from error
     if not any(code in _TRANSIENT for code in codes):
         raise error

@@ -27,17 +27,49 @@ class DeliveryTable:
         self._table = table_name
         self._db = client("dynamodb")
 
-    def open(self, account: str, *, job: str, event_id: str, type: str, target: str, url: str, body: bytes,
-             created: int, next_try: int | None = None) -> DeliveryRow:
+    def open(
+        self,
+        account: str,
+        *,
+        job: str,
+        event_id: str,
+        type: str,
+        target: str,
+        url: str,
+        body: bytes,
+        created: int,
+        next_try: int | None = None,
+    ) -> DeliveryRow:
         """Write the delivery, or find the one that is there and return it as it is: its bytes never change.
 
         `next_try` (ms) is when the sweep takes it up if nobody tried before; without it, at once.
         """
-        row = DeliveryRow(account, id_of(job, event_id, target), job, event_id, type, target, url, body, "pending", (),
-                          created, created if next_try is None else next_try, 1)
+        row = DeliveryRow(
+            account,
+            id_of(job, event_id, target),
+            job,
+            event_id,
+            type,
+            target,
+            url,
+            body,
+            "pending",
+            (),
+            created,
+            created if next_try is None else next_try,
+            1,
+        )
         fields: dict[str, object] = {
-            "pk": account, "sk": _sk(row.id), "event_id": event_id, "type": type, "target": target, "url": url,
-            "body": body, "created": created, "expires": created // 1000 + KEPT_S, **_moving(row),
+            "pk": account,
+            "sk": _sk(row.id),
+            "event_id": event_id,
+            "type": type,
+            "target": target,
+            "url": url,
+            "body": body,
+            "created": created,
+            "expires": created // 1000 + KEPT_S,
+            **_moving(row),
         }
         try:
             call(self._db.put_item, **rows.insert(self._table, fields))
@@ -59,8 +91,15 @@ class DeliveryTable:
         after = replace(row, tries=tries, state=state, next_try=due, version=row.version + 1)
         fields = _moving(after)
         drop = tuple(name for name in ("lane", "due") if name not in fields)
-        update = rows.change(self._table, row.account, _sk(row.id), put=fields, drop=drop, only_if="#ver = :ver",
-                             given={"ver": row.version})
+        update = rows.change(
+            self._table,
+            row.account,
+            _sk(row.id),
+            put=fields,
+            drop=drop,
+            only_if="#ver = :ver",
+            given={"ver": row.version},
+        )
         try:
             call(self._db.update_item, **update)
         except Refused as refused:
@@ -78,8 +117,13 @@ class DeliveryTable:
 
     def due(self, until: int, limit: int) -> list[tuple[str, str, int]]:
         """(account, delivery id, due) of pending deliveries due at or before `until`, earliest first."""
-        asked = rows.query(self._table, "#lane = :lane AND #due <= :until", {"lane": LANE, "until": until},
-                           IndexName="due", Limit=limit)
+        asked = rows.query(
+            self._table,
+            "#lane = :lane AND #due <= :until",
+            {"lane": LANE, "until": until},
+            IndexName="due",
+            Limit=limit,
+        )
         found = map(rows.unpack, call(self._db.query, **asked)["Items"])
         return [(row["pk"], id_of_row(row["sk"]), row["due"]) for row in found]
 
@@ -97,11 +141,18 @@ class DeliveryTable:
         if not account or since > until:
             return iter(())
         given: dict[str, object] = {
-            "pk": account, "low": f"delivery#{ids.floor('job', max(0, since - LATE_MS))}",
-            "high": f"delivery#{ids.floor('job', until + 1)}", "target": endpoint, "since": since, "until": until,
+            "pk": account,
+            "low": f"delivery#{ids.floor('job', max(0, since - LATE_MS))}",
+            "high": f"delivery#{ids.floor('job', until + 1)}",
+            "target": endpoint,
+            "since": since,
+            "until": until,
         }
-        return self._query("#pk = :pk AND #sk BETWEEN :low AND :high", given,
-                           FilterExpression="#target = :target AND #created BETWEEN :since AND :until")
+        return self._query(
+            "#pk = :pk AND #sk BETWEEN :low AND :high",
+            given,
+            FilterExpression="#target = :target AND #created BETWEEN :since AND :until",
+        )
 
     def _query(self, only: str, given: dict[str, object], **more: Any) -> Iterator[DeliveryRow]:
         asked = rows.query(self._table, only, given, **more)
@@ -124,8 +175,12 @@ def id_of_row(sk: str) -> str:
 
 def _moving(row: DeliveryRow) -> dict[str, object]:
     """The attributes that change; a delivery is in the index while it is pending."""
-    fields: dict[str, object] = {"v": rows.VERSION, "ver": row.version, "state": row.state,
-                                 "tries": dump(row.tries).decode()}
+    fields: dict[str, object] = {
+        "v": rows.VERSION,
+        "ver": row.version,
+        "state": row.state,
+        "tries": dump(row.tries).decode(),
+    }
     return fields | ({"lane": LANE, "due": row.next_try} if row.next_try is not None else {})
 
 
@@ -133,5 +188,18 @@ def _row(row: dict[str, Any]) -> DeliveryRow:
     delivery_id = id_of_row(row["sk"])
     job, _, _ = parts_of(delivery_id) or ("", "", "")
     tries = tuple((one[0], one[1], one[2], one[3]) for one in json.loads(row["tries"]))
-    return DeliveryRow(row["pk"], delivery_id, job, row["event_id"], row["type"], row["target"], row["url"],
-                       row["body"], row["state"], tries, row["created"], row.get("due"), row["ver"])
+    return DeliveryRow(
+        row["pk"],
+        delivery_id,
+        job,
+        row["event_id"],
+        row["type"],
+        row["target"],
+        row["url"],
+        row["body"],
+        row["state"],
+        tries,
+        row["created"],
+        row.get("due"),
+        row["ver"],
+    )

@@ -51,8 +51,13 @@ class EndpointTable:
     def put(self, account: str, endpoint: Endpoint, secret: bytes) -> None:
         """Write a new endpoint with its sealed secret; the same one a second time changes nothing."""
         row: dict[str, object] = {
-            "pk": account, "sk": f"endpoint#{endpoint.id}", "url": endpoint.url, "events": endpoint.events,
-            "secret": secret, "disabled": endpoint.disabled, "description": endpoint.description,
+            "pk": account,
+            "sk": f"endpoint#{endpoint.id}",
+            "url": endpoint.url,
+            "events": endpoint.events,
+            "secret": secret,
+            "disabled": endpoint.disabled,
+            "description": endpoint.description,
             "created": endpoint.created,
         }
         try:
@@ -67,8 +72,12 @@ class EndpointTable:
 
     def list(self, account: str) -> tuple[EndpointRow, ...]:
         """All endpoints of the account, oldest first."""
-        asked = rows.query(self._table, "#pk = :pk AND begins_with(#sk, :prefix)",
-                           {"pk": account, "prefix": "endpoint#"}, ConsistentRead=True)
+        asked = rows.query(
+            self._table,
+            "#pk = :pk AND begins_with(#sk, :prefix)",
+            {"pk": account, "prefix": "endpoint#"},
+            ConsistentRead=True,
+        )
         found: list[EndpointRow] = []
         while True:
             answer = call(self._db.query, **asked)
@@ -91,8 +100,12 @@ class EndpointTable:
         """Forget an endpoint. Raises CallerError `not_found`."""
         if len(endpoint_id) > 200:
             raise not_found()
-        gone = call(self._db.delete_item, TableName=self._table, Key=rows.key(account, f"endpoint#{endpoint_id}"),
-                    ReturnValues="ALL_OLD")
+        gone = call(
+            self._db.delete_item,
+            TableName=self._table,
+            Key=rows.key(account, f"endpoint#{endpoint_id}"),
+            ReturnValues="ALL_OLD",
+        )
         if not gone.get("Attributes") and gone["ResponseMetadata"].get("RetryAttempts", 0) == 0:
             raise not_found()
 
@@ -124,8 +137,14 @@ class EndpointTable:
         """
         after = Signing(secret, before.secret, old_until)
         put: dict[str, object] = {"secret": secret, "old_secret": before.secret, "old_until": old_until}
-        update = rows.change(self._table, account, _sk(endpoint_id), put=put, only_if="#secret = :before",
-                             given={"before": before.secret})
+        update = rows.change(
+            self._table,
+            account,
+            _sk(endpoint_id),
+            put=put,
+            only_if="#secret = :before",
+            given={"before": before.secret},
+        )
         try:
             call(self._db.update_item, **update)
         except Refused as refused:
@@ -168,6 +187,13 @@ def _signing(row: dict[str, Any]) -> Signing:
 
 
 def _row(row: dict[str, Any]) -> EndpointRow:
-    endpoint = Endpoint(row["sk"][9:], row["url"], tuple(row["events"]), row["created"], row.get("disabled"),
-                        row.get("description", ""), old_secret_until=row.get("old_until"))
+    endpoint = Endpoint(
+        row["sk"][9:],
+        row["url"],
+        tuple(row["events"]),
+        row["created"],
+        row.get("disabled"),
+        row.get("description", ""),
+        old_secret_until=row.get("old_until"),
+    )
     return EndpointRow(row["pk"], endpoint, _signing(row), row.get("failing_since"))

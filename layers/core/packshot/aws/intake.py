@@ -20,14 +20,23 @@ MAX_BRIEF = 300_000
 """The longest stored brief, in bytes: a row holds 400 KB."""
 
 
-def parts(table: str, job: Job, brief: Brief, idempotency: tuple[str, str] | None,
-          assets: tuple[str, ...]) -> dict[str, Any]:
+def parts(
+    table: str, job: Job, brief: Brief, idempotency: tuple[str, str] | None, assets: tuple[str, ...]
+) -> dict[str, Any]:
     """The items of the transaction by name: `job`, `brief`, `account`, `idem`, `asset#…`. `job.reserved` is set."""
     body = rows.fold(brief.dump())
     if len(body) > MAX_BRIEF:
         raise CallerError("body_too_large", "The request holds more text than a job can carry.")
-    row = {"pk": job.account, "sk": f"job#{job.id}", "ver": job.version, "state": job.state.value,
-           "body": rows.fold(job.dump()), "lane": job.lane, "due": job.due, "ext": job.external_id or None}
+    row = {
+        "pk": job.account,
+        "sk": f"job#{job.id}",
+        "ver": job.version,
+        "state": job.state.value,
+        "body": rows.fold(job.dump()),
+        "lane": job.lane,
+        "due": job.due,
+        "ext": job.external_id or None,
+    }
     made: dict[str, Any] = {
         "job": {"Put": rows.insert(table, row)},
         "brief": {"Put": rows.insert(table, {"pk": job.account, "sk": f"brief#{job.id}", "body": body})},
@@ -37,15 +46,26 @@ def parts(table: str, job: Job, brief: Brief, idempotency: tuple[str, str] | Non
     now = job.created // 1000
     if idempotency:
         key, fingerprint = idempotency
-        row = {"pk": job.account, "sk": idem(key), "job": job.id, "fingerprint": fingerprint,
-               "expires": now + IDEMPOTENCY_S}
+        row = {
+            "pk": job.account,
+            "sk": idem(key),
+            "job": job.id,
+            "fingerprint": fingerprint,
+            "expires": now + IDEMPOTENCY_S,
+        }
         free = "attribute_not_exists(#pk) OR #expires <= :now"
         made["idem"] = {"Put": rows.insert(table, row, only_if=free, given={"now": now})}
     usable = "attribute_exists(#pk) AND #state <> :rejected AND #expires > :now"
     for asset in dict.fromkeys(assets):
-        made[f"asset#{asset}"] = {"ConditionCheck": rows.check(
-            table, job.account, f"asset#{asset}"[:500], only_if=usable, given={"rejected": "rejected", "now": now},
-        )}
+        made[f"asset#{asset}"] = {
+            "ConditionCheck": rows.check(
+                table,
+                job.account,
+                f"asset#{asset}"[:500],
+                only_if=usable,
+                given={"rejected": "rejected", "now": now},
+            )
+        }
     return made
 
 
@@ -54,8 +74,14 @@ def take(table: str, account: str, pools: Credits) -> rows.Item:
     guard = "#status = :active AND #monthly >= :monthly AND #topup >= :topup"
     if pools.topup:
         guard += " AND #monthly = :monthly"
-    return rows.change(table, account, "account", add={"monthly": -pools.monthly, "topup": -pools.topup}, only_if=guard,
-                       given={"active": "active", "monthly": pools.monthly, "topup": pools.topup})
+    return rows.change(
+        table,
+        account,
+        "account",
+        add={"monthly": -pools.monthly, "topup": -pools.topup},
+        only_if=guard,
+        given={"active": "active", "monthly": pools.monthly, "topup": pools.topup},
+    )
 
 
 def give_back(table: str, account: str, back: Credits) -> rows.Item:

@@ -59,8 +59,9 @@ class JobTable:
         job, brief = found.get(f"job#{job_id}"), found.get(f"brief#{job_id}")
         return (job_of(job), brief_of(brief)) if job and brief else None
 
-    def reserve(self, job: Job, brief: Brief, *, idempotency: tuple[str, str] | None = None,
-                assets: tuple[str, ...] = ()) -> Job | str:
+    def reserve(
+        self, job: Job, brief: Brief, *, idempotency: tuple[str, str] | None = None, assets: tuple[str, ...] = ()
+    ) -> Job | str:
         """Write job, brief and reserve in one transaction. Returns the job with its `reserved` pools, or the id of the
         job that was taken before under the same idempotency key.
 
@@ -92,13 +93,22 @@ class JobTable:
         with the account. Raises Stale, unless the row already is `after`: then our own answer was lost."""
         if before.state.terminal:
             raise Stale(before.id)
-        fields: dict[str, object] = {"v": rows.VERSION, "ver": after.version, "state": after.state.value,
-                                     "body": rows.fold(after.dump())}
+        fields: dict[str, object] = {
+            "v": rows.VERSION,
+            "ver": after.version,
+            "state": after.state.value,
+            "body": rows.fold(after.dump()),
+        }
         if not after.state.terminal and (after.lane, after.due) != (before.lane, before.due):
             fields |= {"lane": after.lane, "due": after.due}
         update = rows.change(
-            self._table, before.account, f"job#{before.id}", put=fields,
-            drop=("lane", "due") if after.state.terminal else (), only_if="#ver = :ver", given={"ver": before.version},
+            self._table,
+            before.account,
+            f"job#{before.id}",
+            put=fields,
+            drop=("lane", "due") if after.state.terminal else (),
+            only_if="#ver = :ver",
+            given={"ver": before.version},
         )
         back = after.refunded if after.state.terminal else Credits()
         try:
@@ -114,14 +124,24 @@ class JobTable:
 
     def leak(self, job: Job, call: int, attempt: int, provider: str, micro_usd: int) -> None:
         """Record money spent upstream for nothing; a second record of the same attempt changes nothing."""
-        row = {"pk": job.account, "sk": f"leak#{job.id}#{call}#{attempt}", "provider": provider,
-               "micro_usd": micro_usd, "at": time.time_ns() // 1_000_000}
+        row = {
+            "pk": job.account,
+            "sk": f"leak#{job.id}#{call}#{attempt}",
+            "provider": provider,
+            "micro_usd": micro_usd,
+            "at": time.time_ns() // 1_000_000,
+        }
         self._put_once(row)
 
     def due(self, lane: str, until: int, limit: int) -> list[tuple[str, str, int]]:
         """(account, job id, due) of the lane's open jobs due at or before `until`, earliest first."""
-        asked = rows.query(self._table, "#lane = :lane AND #due <= :until", {"lane": lane, "until": until},
-                           IndexName="due", Limit=limit)
+        asked = rows.query(
+            self._table,
+            "#lane = :lane AND #due <= :until",
+            {"lane": lane, "until": until},
+            IndexName="due",
+            Limit=limit,
+        )
         found = [rows.unpack(item) for item in call(self._db.query, **asked)["Items"]]
         return [(row["pk"], row["sk"][4:], row["due"]) for row in found if row["sk"].startswith("job#")]
 
@@ -159,8 +179,9 @@ class JobTable:
         except Refused:
             return
 
-    def _known(self, job: Job, brief: Brief, idempotency: tuple[str, str] | None,
-               failed: Mapping[str, Reason]) -> Job | str | None:
+    def _known(
+        self, job: Job, brief: Brief, idempotency: tuple[str, str] | None, failed: Mapping[str, Reason]
+    ) -> Job | str | None:
         """The job that stands where we wanted to write: our own from a lost answer, or an earlier one's id."""
         if "idem" in failed and idempotency:
             row = self._row(job.account, intake.idem(idempotency[0]), failed["idem"])

@@ -30,8 +30,9 @@ class Bucket:
 
     def put(self, key: str, data: bytes, content_type: str, metadata: Mapping[str, str] | None = None) -> None:
         """Write or overwrite."""
-        client("s3").put_object(Bucket=self._name, Key=key, Body=data, ContentType=content_type,
-                                Metadata=dict(metadata or {}))
+        client("s3").put_object(
+            Bucket=self._name, Key=key, Body=data, ContentType=content_type, Metadata=dict(metadata or {})
+        )
 
     def get(self, key: str) -> bytes | None:
         """The whole object, or None when there is none."""
@@ -73,7 +74,10 @@ class Bucket:
     def form(self, key: str, content_type: str, max_bytes: int, seconds: int) -> tuple[str, dict[str, str]]:
         """The address and the fields of a presigned POST that accepts this key, this type and `max_bytes` only."""
         made = client("s3").generate_presigned_post(
-            self._name, key, Fields={"Content-Type": content_type}, ExpiresIn=seconds,
+            self._name,
+            key,
+            Fields={"Content-Type": content_type},
+            ExpiresIn=seconds,
             Conditions=[{"Content-Type": content_type}, ["content-length-range", 1, max_bytes]],
         )
         return made["url"], made["fields"]

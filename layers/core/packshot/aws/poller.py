@@ -31,8 +31,10 @@ class Lease:
     def _set(self, lane: str, until: int, only_if: str, given: dict[str, object]) -> bool:
         put: dict[str, object] = {"v": rows.VERSION, "until": until}
         try:
-            call(self._db.update_item, **rows.change(self._table, f"lane#{lane}", "poller", put=put, only_if=only_if,
-                                                     given=given))
+            call(
+                self._db.update_item,
+                **rows.change(self._table, f"lane#{lane}", "poller", put=put, only_if=only_if, given=given),
+            )
         except Refused:
             return False
         return True
@@ -66,8 +68,14 @@ class Pollers:
         return True
 
     def _take(self, lane: str, mine: int, now: int) -> bool:
-        update = rows.change(self._table, f"lane#{lane}", "poller", put={"v": rows.VERSION, "until": mine},
-                             only_if="attribute_not_exists(#until) OR #until < :now", given={"now": now})
+        update = rows.change(
+            self._table,
+            f"lane#{lane}",
+            "poller",
+            put={"v": rows.VERSION, "until": mine},
+            only_if="attribute_not_exists(#until) OR #until < :now",
+            given={"now": now},
+        )
         until = mine
         try:
             call(self._db.update_item, **update)
@@ -78,8 +86,9 @@ class Pollers:
         return until == mine  # also when our first answer was lost; a twin of the same millisecond is only waste
 
     def _give_back(self, lane: str, mine: int) -> None:
-        update = rows.change(self._table, f"lane#{lane}", "poller", put={"until": 0}, only_if="#until = :mine",
-                             given={"mine": mine})
+        update = rows.change(
+            self._table, f"lane#{lane}", "poller", put={"until": 0}, only_if="#until = :mine", given={"mine": mine}
+        )
         try:
             call(self._db.update_item, **update)
         except Refused:

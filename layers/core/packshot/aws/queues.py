@@ -16,8 +16,12 @@ class Sqs:
 
     def send(self, body: Mapping[str, object], *, group: str, delay: int = 0) -> None:
         """Send; `group` is the account; `delay` in s, at most 900. A lost answer may send twice."""
-        client("sqs").send_message(QueueUrl=self._url, MessageBody=dump(body).decode(), MessageGroupId=group[:128],
-                                   DelaySeconds=max(0, min(delay, 900)))
+        client("sqs").send_message(
+            QueueUrl=self._url,
+            MessageBody=dump(body).decode(),
+            MessageGroupId=group[:128],
+            DelaySeconds=max(0, min(delay, 900)),
+        )
 
     def receive(self, limit: int) -> list[tuple[str, dict[str, Any]]]:
         """Up to `limit` (receipt, body) pairs that wait now."""

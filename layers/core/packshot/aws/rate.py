@@ -61,8 +61,15 @@ class RateTable:
         given = {"now": at, "full": at + room}
         for _ in range(TRIES):
             try:
-                warm = rows.change(self._table, pk, bucket, add={"tat": cost}, put={"expires": expires},
-                                   only_if="#tat >= :now AND #tat <= :full", given=given)
+                warm = rows.change(
+                    self._table,
+                    pk,
+                    bucket,
+                    add={"tat": cost},
+                    put={"expires": expires},
+                    only_if="#tat >= :now AND #tat <= :full",
+                    given=given,
+                )
                 new = call(self._db.update_item, **warm, ReturnValues="UPDATED_NEW")["Attributes"]
                 return int(new["tat"]["N"]), True
             except Refused as refused:
@@ -71,8 +78,14 @@ class RateTable:
             if tat > at + room:
                 return tat, False
             try:
-                idle = rows.change(self._table, pk, bucket, put={"v": 1, "tat": at + cost, "expires": expires},
-                                   only_if="attribute_not_exists(#tat) OR #tat < :now", given={"now": given["now"]})
+                idle = rows.change(
+                    self._table,
+                    pk,
+                    bucket,
+                    put={"v": 1, "tat": at + cost, "expires": expires},
+                    only_if="attribute_not_exists(#tat) OR #tat < :now",
+                    given={"now": given["now"]},
+                )
                 call(self._db.update_item, **idle)
                 return at + cost, True
             except Refused:

@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 from packshot.aws.endpoints import DEFAULT, EndpointTable
 from packshot.aws.sealed import Sealer
-from packshot.steps.callback import Receiver
+from packshot.delivery import Receiver
 
 
 class Receivers:
-    """`steps.callback.Endpoints` over the endpoint rows and the KMS key that seals their secrets."""
+    """`Endpoints` of the callback step, over the endpoint rows and the KMS key that seals their secrets."""
 
     def __init__(self, endpoints: EndpointTable, sealer: Sealer, now: Callable[[], int]) -> None:
         self._endpoints = endpoints

@@ -47,15 +47,28 @@ def unfold(body: str | bytes) -> bytes:
     return zlib.decompress(body) if isinstance(body, bytes) else body.encode()
 
 
-def insert(table: str, row: Mapping[str, object], *, only_if: str = "attribute_not_exists(#pk)",
-           given: Mapping[str, object] | None = None) -> Item:
+def insert(
+    table: str,
+    row: Mapping[str, object],
+    *,
+    only_if: str = "attribute_not_exists(#pk)",
+    given: Mapping[str, object] | None = None,
+) -> Item:
     """A Put of a whole row, by default only where there is none."""
     return _request(table, only_if, given, Item=pack({"v": VERSION, **row}))
 
 
-def change(table: str, pk: str, sk: str, *, put: Mapping[str, object] | None = None,
-           add: Mapping[str, int] | None = None, drop: tuple[str, ...] = (), only_if: str = "attribute_exists(#pk)",
-           given: Mapping[str, object] | None = None) -> Item:
+def change(
+    table: str,
+    pk: str,
+    sk: str,
+    *,
+    put: Mapping[str, object] | None = None,
+    add: Mapping[str, int] | None = None,
+    drop: tuple[str, ...] = (),
+    only_if: str = "attribute_exists(#pk)",
+    given: Mapping[str, object] | None = None,
+) -> Item:
     """An Update: `put` sets (None removes), `add` adds to numbers, `drop` removes."""
     put, add = put or {}, add or {}
     sets = [f"#{name} = :new_{name}" for name, value in put.items() if value is not None]

@@ -23,7 +23,7 @@ def _change(record: Mapping[str, Any]) -> Change | None:
     if sk.startswith("job#"):
         try:
             return Change(account, sk[4:], before=job_of(old) if old else None, after=job_of(new))
-        except Exception:  # whatever is wrong with the image, the row itself can be looked at again
+        except Exception:  # noqa: BLE001  # whatever is wrong with the image, the row itself can be looked at again
             return Change(account, sk[4:])
     if sk.startswith("delivery#") and _asks(rows.unpack(old) if old else None, rows.unpack(new)):
         return Change(account, delivery=id_of_row(sk))

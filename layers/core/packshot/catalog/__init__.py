@@ -33,8 +33,11 @@ class Model:
             "id": self.id,
             "title": self.title,
             "operations": list(self.operations),
-            "credits": {size: self.credits * factor for size, factor in (("1K", 1), ("2K", 2), ("4K", 4))
-                        if size in self.resolutions},
+            "credits": {
+                size: self.credits * factor
+                for size, factor in (("1K", 1), ("2K", 2), ("4K", 4))
+                if size in self.resolutions
+            },
             "images": {"min": self.min_images, "max": self.max_images},
             "accepts": sorted(self.accepts),
             "resolutions": list(self.resolutions),

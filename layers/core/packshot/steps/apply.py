@@ -1,4 +1,4 @@
-"""The only way a step changes a job: a fact, the pure lifecycle, one conditional write, again when somebody was first."""
+"""The only way a step changes a job: a fact, the pure lifecycle, one conditional write; again if somebody was first."""
 
 from packshot import lifecycle
 from packshot.errors import Stale

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from packshot import events, observe, signing
-from packshot.delivery import DeliveryRow, DeliveryState, Try
+from packshot.delivery import DeliveryRow, DeliveryState, Receiver, Try
 from packshot.egress import NoAnswer, NotSent, Posted
 from packshot.errors import Stale
 from packshot.ports import Bus, Jobs, Queue
@@ -31,17 +31,6 @@ EARLY_MS = 2_000
 BUSY = frozenset({429, 502, 503, 504})
 JOB = "job"
 """The target that is a job's own `callback_url`; every other target is an endpoint's id."""
-
-
-@dataclass(frozen=True, slots=True)
-class Receiver:
-    """An endpoint: no `events` means the terminal ones; `disabled` says why; `failing_since` (ms) until it answers."""
-
-    id: str
-    url: str
-    events: tuple[str, ...] = ()
-    disabled: str | None = None
-    failing_since: int | None = None
 
 
 class Deliveries(Protocol):

@@ -43,6 +43,9 @@ def _announce(job: Job, brief: Brief | None, event: str, room: World) -> None:
     room.callbacks.send({"kind": "event", "account": job.account, "job": job.id, "type": event}, group=job.account)
     observe.metric({"Jobs": 1}, event=event.removeprefix("job."), provider=job.routes[0].provider)
     if job.state.terminal and job.charged is not None:
-        observe.metric({"CreditsCharged": job.charged.total, "CreditsRefunded": job.refunded.total}, provider=job.routes[0].provider)
+        observe.metric(
+            {"CreditsCharged": job.charged.total, "CreditsRefunded": job.refunded.total},
+            provider=job.routes[0].provider,
+        )
         observe.metric({"JobMs": job.updated - job.created}, "Milliseconds", provider=job.routes[0].provider)
     observe.log("announced", event=event, state=job.state.value)

@@ -1,4 +1,4 @@
-"""One call goes to its provider: INTENT is written first, the create is sent once, and an unknown outcome stays unknown.
+"""One call goes to its provider: INTENT is written first, the create is sent once, an unknown outcome stays unknown.
 
 A second message for the same call finds it no longer waiting and does nothing: at most one create per attempt.
 """
@@ -56,8 +56,13 @@ def dispatch(message: Mapping[str, object], *, room: Dispatcher) -> None:
     provider, credentials = providers.load(route.provider), room.upstream.credentials(route.provider)
     now = room.now()
     attempt = Attempt(
-        len(call.attempts) + 1, route.provider, route.model, room.token(), now,
-        min(now + provider.deadline * 1000, job.deadline), micro_usd=route.micro_usd * call.images,
+        len(call.attempts) + 1,
+        route.provider,
+        route.model,
+        room.token(),
+        now,
+        min(now + provider.deadline * 1000, job.deadline),
+        micro_usd=route.micro_usd * call.images,
         simulated=bool(credentials and simulated(credentials)),
     )
     due = call.due if call.due > now + 1000 else now + provider.typical[0] * 1000
@@ -119,7 +124,11 @@ def _cancel(job: Job, index: int, room: Dispatcher) -> None:
     if provider.write_cancel is None or credentials is None:
         return
     try:
-        room.http.send(provider.write_cancel(attempt.remote, credentials), hosts=room.upstream.hosts(provider, credentials),
-                       seconds=SECONDS, max_bytes=65536)
+        room.http.send(
+            provider.write_cancel(attempt.remote, credentials),
+            hosts=room.upstream.hosts(provider, credentials),
+            seconds=SECONDS,
+            max_bytes=65536,
+        )
     except (NotSent, NoAnswer):
         observe.log("cancel did not reach the provider", "WARNING", provider=attempt.provider)

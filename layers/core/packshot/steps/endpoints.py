@@ -1,4 +1,4 @@
-"""Callback endpoints of an account: made, changed, rotated, tested; deliveries sent again. The relay does the sending."""
+"""Callback endpoints of an account: made, changed, rotated, tested; deliveries asked for again. The relay sends."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -49,8 +49,19 @@ class Endpoints(Protocol):
 class Deliveries(Protocol):
     """Delivery rows."""
 
-    def open(self, account: str, *, job: str, event_id: str, type: str, target: str, url: str, body: bytes,
-             created: int, next_try: int | None = None) -> DeliveryRow: ...
+    def open(
+        self,
+        account: str,
+        *,
+        job: str,
+        event_id: str,
+        type: str,
+        target: str,
+        url: str,
+        body: bytes,
+        created: int,
+        next_try: int | None = None,
+    ) -> DeliveryRow: ...
     def get(self, account: str, delivery_id: str) -> DeliveryRow | None: ...
     def record(self, row: DeliveryRow, attempt: None, state: Any, next_try: int | None) -> DeliveryRow: ...
     def of_endpoint(self, account: str, endpoint: str, since: int, until: int) -> Iterable[DeliveryRow]: ...
@@ -92,8 +103,16 @@ def manage(wish: Wish, principal: Principal, *, desk: Desk) -> Answer:
         case TestEndpoint(id):
             found = _find(account, id, desk)
             event = events.ping(account, found.id, nonce=desk.randomness(10).hex(), at=now)
-            desk.deliveries.open(account, job="test", event_id=event["id"], type=events.PING, target=found.id,
-                                 url=found.url, body=dump(event), created=now)
+            desk.deliveries.open(
+                account,
+                job="test",
+                event_id=event["id"],
+                type=events.PING,
+                target=found.id,
+                url=found.url,
+                body=dump(event),
+                created=now,
+            )
             return Done()
         case ReplayDelivery(id):
             row = desk.deliveries.get(account, id)
@@ -124,8 +143,13 @@ def _create(wish: CreateEndpoint, account: str, desk: Desk) -> Endpoint:
         raise CallerError("state_conflict", f"An account has at most {MAX_ENDPOINTS} callback endpoints.")
     _check(wish.url, desk.local)
     secret = signing.new_secret(desk.randomness(32))
-    made = Endpoint(ids.make("ep", desk.now(), desk.randomness(10)), wish.url, wish.events or events.TERMINAL,
-                    desk.now(), description=wish.description)
+    made = Endpoint(
+        ids.make("ep", desk.now(), desk.randomness(10)),
+        wish.url,
+        wish.events or events.TERMINAL,
+        desk.now(),
+        description=wish.description,
+    )
     desk.endpoints.put(account, made, desk.seals.seal(account, secret.encode()))
     return replace(made, secret=secret)
 

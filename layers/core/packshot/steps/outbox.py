@@ -19,7 +19,7 @@ class Outbox:
     pollers: Pollers
 
     def send(self, job: Job, effect: Effect, now: int) -> None:
-        """Carry out one effect. `Announce` is the relay's own, `Leak` was written with the fact: both do nothing here."""
+        """Carry out one effect; `Announce` is told by `consequences`, `Leak` was written with its fact."""
         body: Mapping[str, object] = {"account": job.account, "job": job.id}
         match effect:
             case Dispatch(call, provider, delay):

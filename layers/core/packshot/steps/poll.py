@@ -48,8 +48,14 @@ class Pass:
         return {"next": self.next, "wait": self.seconds}
 
 
-def poll(lane: str, started: int, *, room: Tender, lease: Lease, workers: Callable[[int], ThreadPoolExecutor] =
-         ThreadPoolExecutor) -> Pass:
+def poll(
+    lane: str,
+    started: int,
+    *,
+    room: Tender,
+    lease: Lease,
+    workers: Callable[[int], ThreadPoolExecutor] = ThreadPoolExecutor,
+) -> Pass:
     """One pass. `started` is when this execution began, in ms."""
     now = room.now()
     found = room.jobs.due(lane, now, BATCH)
@@ -70,5 +76,5 @@ def _safely(account: str, job_id: str, room: Tender) -> None:
     """One job's trouble is not its neighbours'."""
     try:
         tend(account, job_id, room=room)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001
         observe.log("tend failed", "ERROR", job=job_id, error=type(error).__name__)

@@ -48,8 +48,10 @@ def _take(path: Mapping[str, str], request: Request, room: Listener) -> None:
         raise Forged("unknown job")
     observe.bind(job=job.id, account=job.account, request_id=job.request_id)
     attempt = next((one for one in job.calls[index].attempts if one.number == number), None)
-    if attempt is None or attempt.provider != path["provider"] or not compare_digest(
-        attempt.token.encode(), path["token"].encode()
+    if (
+        attempt is None
+        or attempt.provider != path["provider"]
+        or not compare_digest(attempt.token.encode(), path["token"].encode())
     ):
         raise Forged("wrong token")
     remote, reply = provider.read_webhook(request.body)

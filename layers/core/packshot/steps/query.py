@@ -14,8 +14,18 @@ from packshot.ports import Jobs, Pictures
 from packshot.principal import Principal
 from packshot.steps.keep import Assets
 from packshot.steps.view import show
-from packshot.wishes import Document, GetAccount, GetJob, ListAssets, ListDeliveries, ListEndpoints, ListJobs
-from packshot.wishes import ListModels, ListPresets, Wish
+from packshot.wishes import (
+    Document,
+    GetAccount,
+    GetJob,
+    ListAssets,
+    ListDeliveries,
+    ListEndpoints,
+    ListJobs,
+    ListModels,
+    ListPresets,
+    Wish,
+)
 
 
 class Shelf(Jobs, Protocol):
@@ -117,5 +127,13 @@ def view_of(principal: Principal, accounts: Accounts) -> AccountView:
     found = accounts.account(principal.account)
     if found is None:
         raise not_found()
-    return AccountView(principal.account, found.name, found.available, found.granted, principal.mode, principal.rpm,
-                       principal.burst, tuple(sorted(principal.scopes)))
+    return AccountView(
+        principal.account,
+        found.name,
+        found.available,
+        found.granted,
+        principal.mode,
+        principal.rpm,
+        principal.burst,
+        tuple(sorted(principal.scopes)),
+    )

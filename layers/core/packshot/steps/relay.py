@@ -23,17 +23,24 @@ def relay(changes: list[Change], *, room: Relay) -> None:
     for change in changes:
         try:
             _one(change, room.world)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             observe.log("parked", "ERROR", job=change.job, error=type(error).__name__)
             room.parked.send(
-                {"account": change.account, "job": change.job, "delivery": change.delivery, "error": type(error).__name__},
+                {
+                    "account": change.account,
+                    "job": change.job,
+                    "delivery": change.delivery,
+                    "error": type(error).__name__,
+                },
                 group=change.account,
             )
 
 
 def _one(change: Change, world: World) -> None:
     if change.delivery is not None:
-        world.callbacks.send({"kind": "delivery", "account": change.account, "id": change.delivery}, group=change.account)
+        world.callbacks.send(
+            {"kind": "delivery", "account": change.account, "id": change.delivery}, group=change.account
+        )
     if change.job is None:
         return
     after = change.after or world.jobs.get(change.account, change.job)

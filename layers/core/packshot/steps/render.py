@@ -1,4 +1,4 @@
-"""One call on the built-in studio: inputs ▸ cut-out ▸ set ▸ S3 ▸ finish. Safe to repeat: same job, same bytes, same keys."""
+"""One call on the built-in studio: inputs ▸ cut-out ▸ set ▸ S3 ▸ finish. Repeated, it makes the same bytes again."""
 
 import hashlib
 import time
@@ -48,8 +48,11 @@ def render(message: Mapping[str, object], *, room: Darkroom) -> None:
     try:
         outputs, timings = _make(job, brief, index, room)
     except (BadInput, studio.NothingFound) as error:
-        failure = error.failure if isinstance(error, BadInput) else Failure(
-            "no_product_found", "images[0]: no product could be told from its background.")
+        failure = (
+            error.failure
+            if isinstance(error, BadInput)
+            else Failure("no_product_found", "images[0]: no product could be told from its background.")
+        )
         apply(room.jobs, job, Refused(index, number, room.now(), failure, final=True))
         return
     apply(room.jobs, job, Ingested(index, number, room.now(), outputs, tuple(timings.items())))

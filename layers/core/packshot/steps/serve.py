@@ -65,24 +65,30 @@ class Door:
     def admit(self, key: str | None, now: int) -> tuple[Principal, Rate]:
         """The caller behind a key. Raises CallerError 401 or 429."""
         if not key:
-            raise CallerError("missing_api_key", "Give an API key as a bearer token.",
-                              headers={"www-authenticate": "Bearer"})
+            raise CallerError(
+                "missing_api_key", "Give an API key as a bearer token.", headers={"www-authenticate": "Bearer"}
+            )
         parsed = keys.parse(key)
         principal = self.keys.principal(parsed) if parsed else None
         if principal is None:
-            raise CallerError("invalid_api_key", "This API key is not valid.",
-                              headers={"www-authenticate": 'Bearer error="invalid_token"'})
+            raise CallerError(
+                "invalid_api_key",
+                "This API key is not valid.",
+                headers={"www-authenticate": 'Bearer error="invalid_token"'},
+            )
         rpm, burst = principal.rpm * self.generosity, principal.burst * self.generosity
         rate = self.rates.take(principal.key_id, self.bucket, rpm, burst, now)
         if not rate.allowed:
-            raise CallerError("rate_limited", "Too many requests for this key.", retry_after=max(1, rate.wait),
-                              headers=_rate_headers(rpm, burst, 0, rate.wait))
+            raise CallerError(
+                "rate_limited",
+                "Too many requests for this key.",
+                retry_after=max(1, rate.wait),
+                headers=_rate_headers(rpm, burst, 0, rate.wait),
+            )
         return principal, rate
 
 
-def serve(
-    arrived: Callable[[], Request], request_id: str, *, door: Door, carry_out: CarryOut, now: int
-) -> Response:
+def serve(arrived: Callable[[], Request], request_id: str, *, door: Door, carry_out: CarryOut, now: int) -> Response:
     """Answer one request; `arrived` reads it from the event it came in. Never raises."""
     observe.bind(request_id=request_id)
     dialect, method, limits = dialects.load("native"), "", {}
@@ -109,7 +115,7 @@ def serve(
     except PackshotError as error:
         response = dialect.write_error(error, request_id)
         limits = {} if "ratelimit" in response.headers else limits
-    except Exception as error:  # the last door: whatever it is, the caller gets an answer and we get a line
+    except Exception as error:  # noqa: BLE001  # the last door: whatever it is, the caller gets an answer and we get a line
         observe.log("unexpected error", "ERROR", error=type(error).__name__, at=_where(error))
         response = dialect.write_error(None, request_id)
     headers = {**limits, **response.headers, "x-request-id": request_id, "cache-control": "no-store"}

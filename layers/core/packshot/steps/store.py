@@ -9,8 +9,18 @@ from packshot.ports import Pictures
 from packshot.steps.keep import CONTENT_TYPES
 
 
-def store(job: Job, brief: Brief, place: int, data: bytes, width: int, height: int, report: Mapping[str, object],
-          outputs: Pictures, *, simulated: bool = False) -> Output:
+def store(
+    job: Job,
+    brief: Brief,
+    place: int,
+    data: bytes,
+    width: int,
+    height: int,
+    report: Mapping[str, object],
+    outputs: Pictures,
+    *,
+    simulated: bool = False,
+) -> Output:
     """Put one picture, image number `place` of its job; copy it to the outbox where the brief names one."""
     sha256 = hashlib.sha256(data).hexdigest()
     key = f"out/{job.account}/{job.id}/{place:02d}-{sha256[:32]}.{brief.format}"

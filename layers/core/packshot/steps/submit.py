@@ -52,9 +52,15 @@ def submit(wish: Submit, principal: Principal, request_id: str, *, intake: Intak
     brief = _keep_inline(brief, wish.inline, principal, intake)
     now = intake.now()
     job = planning.plan(
-        brief, model, model.routes, _limits(model),
-        job_id=ids.make("job", now, intake.randomness(10)), account=principal.account, now=now,
-        test=principal.test, request_id=request_id,
+        brief,
+        model,
+        model.routes,
+        _limits(model),
+        job_id=ids.make("job", now, intake.randomness(10)),
+        account=principal.account,
+        now=now,
+        test=principal.test,
+        request_id=request_id,
     )
     idempotency = (wish.idempotency_key, fingerprint) if wish.idempotency_key else None
     assets = tuple(image.value for image in brief.images if image.kind == "asset")
@@ -67,8 +73,14 @@ def submit(wish: Submit, principal: Principal, request_id: str, *, intake: Intak
     return JobView(taken, brief, fresh=True)
 
 
-def wait(view: JobView, seconds: float, *, jobs: Jobs, sleep: Callable[[float], None] = time.sleep,
-         clock: Callable[[], float] = time.monotonic) -> JobView:
+def wait(
+    view: JobView,
+    seconds: float,
+    *,
+    jobs: Jobs,
+    sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
+) -> JobView:
     """Hold the answer until the job is terminal or `seconds` have passed; reads grow from 0.15 s apart to 2 s."""
     job, pause, end = view.job, 0.15, clock() + seconds
     while not job.state.terminal and clock() < end:
@@ -98,8 +110,9 @@ def cancel(wish: CancelJob, principal: Principal, *, jobs: Jobs, now: int) -> Jo
 
 def _check(brief: Brief, model: Model, principal: Principal, *, local: bool) -> None:
     if principal.test and any(providers.load(route.provider).completion != "render" for route in model.routes):
-        raise CallerError("test_key_not_allowed", "A test key spends nothing and runs on the built-in studio only.",
-                          field="model")
+        raise CallerError(
+            "test_key_not_allowed", "A test key spends nothing and runs on the built-in studio only.", field="model"
+        )
     planning.check(brief, model)
     schemes = ("https", "http") if local else ("https",)
     for index, image in enumerate(brief.images):

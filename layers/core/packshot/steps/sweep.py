@@ -1,4 +1,4 @@
-"""Every minute: whatever stood still longer than it should gets its push. It needs neither stream nor poller to work."""
+"""Every minute: whatever stood still longer than it should gets its push. It needs neither stream nor poller."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -73,7 +73,7 @@ def _lane(lane: str, room: Broom) -> int:
     for account, job_id, _ in overdue:
         try:
             tend(account, job_id, room=room.tender)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             observe.log("tend failed", "ERROR", job=job_id, error=type(error).__name__)
     if overdue:
         observe.metric({"OldestDueMs": room.now() - overdue[0][2]}, "Milliseconds", lane=lane)
@@ -88,7 +88,7 @@ def _poller(lane: str, room: Broom) -> int:
         return 0
     try:
         return int(room.pollers.ensure(lane, now))
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001
         observe.log("poller did not start", "ERROR", lane=lane, error=type(error).__name__)
         return 0
 
@@ -96,13 +96,14 @@ def _poller(lane: str, room: Broom) -> int:
 def _redo(body: dict[str, str], room: Broom) -> bool:
     try:
         if body.get("delivery"):
-            room.callbacks.send({"kind": "delivery", "account": body["account"], "id": body["delivery"]},
-                                group=body["account"])
+            room.callbacks.send(
+                {"kind": "delivery", "account": body["account"], "id": body["delivery"]}, group=body["account"]
+            )
         if body.get("job"):
             job = room.tender.jobs.get(body["account"], body["job"])
             if job is not None:
                 carry_out(None, job, room.world)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001
         observe.log("parked change failed again", "ERROR", error=type(error).__name__)
         return False
     return True

@@ -57,8 +57,9 @@ def _look(job: Job, index: int, room: Tender) -> CallFact:
         return again
     request = provider.write_poll(attempt.remote, credentials)
     reply = room.upstream.ask(provider, request, credentials, read="read_poll")
-    observe.log("polled", provider=attempt.provider, attempt=attempt.number, polls=attempt.polls + 1,
-                reply=type(reply).__name__)
+    observe.log(
+        "polled", provider=attempt.provider, attempt=attempt.number, polls=attempt.polls + 1, reply=type(reply).__name__
+    )
     if isinstance(reply, (Later, Unknown)):
         return Nudged(index, now, now + next_look(attempt, provider, now))
     return fact_of(reply, index, attempt, provider, now=room.now(), due=0)

@@ -81,7 +81,7 @@ def upload(detail: Mapping[str, object], *, room: Gate) -> None:
         _arrived(key, room)
         return
     version = str(thing.get("version-id") or thing.get("etag") or thing.get("sequencer"))
-    account = (key.split("/") + [""])[1]
+    account = [*key.split("/"), ""][1]
     try:
         brief = _brief(key, room)
         principal = Principal(account, "upload", "live", frozenset())
@@ -90,14 +90,20 @@ def upload(detail: Mapping[str, object], *, room: Gate) -> None:
         observe.log("upload taken", account=account, job=view.job.id, fresh=view.fresh)
     except (Rejected, CallerError) as error:
         code = error.code if isinstance(error, CallerError) else "upload_rejected"
-        event = events.upload_rejected(account, f"{key}:{version}", key=key, code=code, message=str(error), at=room.now())
+        event = events.upload_rejected(
+            account, f"{key}:{version}", key=key, code=code, message=str(error), at=room.now()
+        )
         room.bus.put([(events.UPLOAD_REJECTED, event)])
         observe.log("upload rejected", "WARNING", account=account, code=code)
 
 
 def _brief(key: str, room: Gate) -> Brief:
     parts = key.split("/")
-    if len(parts) != 4 or parts[0] != "inbox" or not all(_NAME.fullmatch(part) and part not in (".", "..") for part in parts):
+    if (
+        len(parts) != 4
+        or parts[0] != "inbox"
+        or not all(_NAME.fullmatch(part) and part not in (".", "..") for part in parts)
+    ):
         raise Rejected("The path must be inbox/{account}/{preset}/{name}.jpg, .png or .webp.")
     _, account, preset, name = parts
     stem, dot, ending = name.rpartition(".")
@@ -116,9 +122,15 @@ def _brief(key: str, room: Gate) -> Brief:
         raise Rejected(f"A picture may have 1 byte to {MAX_UPLOAD // 1024 // 1024} MB.")
     if sniff(room.uploads.get(key) or b"") is None:
         raise Rejected("The object is not a JPEG, PNG or WebP picture.")
-    return Brief("generate", metadata.get("model", "studio"), images=(Image("upload", key),), preset=preset,
-                 count=_count(metadata.get("count", "1")), aspect_ratio=_ratio(metadata.get("ratio", "auto")),
-                 outbox=f"outbox/{account}/{preset}/{stem}")
+    return Brief(
+        "generate",
+        metadata.get("model", "studio"),
+        images=(Image("upload", key),),
+        preset=preset,
+        count=_count(metadata.get("count", "1")),
+        aspect_ratio=_ratio(metadata.get("ratio", "auto")),
+        outbox=f"outbox/{account}/{preset}/{stem}",
+    )
 
 
 def _count(text: str) -> int:

@@ -1,9 +1,9 @@
-"""A provider, its credentials and the wire between: what dispatch, poll and the webhook share. One request, no retries."""
+"""A provider, its credentials and the wire between: what dispatch, poll and the webhook share. Nothing is retried."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from packshot import catalog, providers
+from packshot import catalog
 from packshot.egress import NoAnswer, NotSent
 from packshot.job import Attempt, Failure
 from packshot.lifecycle import Accepted, Busy, CallFact, Delivered, Lost, Refused, Running
@@ -44,7 +44,9 @@ class Upstream:
         A create that surely was not sent may be tried later; one that was sent without an answer is Unknown.
         """
         try:
-            response = self.http.send(request, hosts=self.hosts(provider, credentials), seconds=SECONDS, max_bytes=MAX_ANSWER)
+            response = self.http.send(
+                request, hosts=self.hosts(provider, credentials), seconds=SECONDS, max_bytes=MAX_ANSWER
+            )
         except NotSent:
             return Later(5)
         except NoAnswer:
@@ -54,7 +56,7 @@ class Upstream:
 
 
 def fact_of(reply: Reply, call: int, attempt: Attempt, provider: Provider, *, now: int, due: int) -> CallFact:
-    """What a reply means for a call. `due` is when the call was to be looked at anyway; it is kept while it lies ahead."""
+    """What a reply means for a call; `due`, when it was to be looked at anyway, is kept while it lies ahead."""
     number, ahead = attempt.number, due if due > now else now + next_look(attempt, provider, now)
     match reply:
         case Taken(remote):
