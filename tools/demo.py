@@ -5,6 +5,7 @@ sheet and report.json, and exits 0 only if every job completed and every callbac
 """
 
 import json
+import os
 import queue
 import sys
 import threading
@@ -20,7 +21,8 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 ROOT = Path(__file__).resolve().parent.parent
 PHOTOS = ROOT / "examples" / "photos"
-OUT = ROOT / "out" / "demo"
+STATE = ROOT / os.environ.get("PACKSHOT_OUT", "out")
+OUT = STATE / "demo"
 STYLES = ("studio", "amazon", "luxury", "lifestyle")
 PATIENCE = 240
 """Seconds without any news before the demo gives up."""
@@ -78,7 +80,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 def main() -> int:
     """Run the demo; the exit code."""
-    local = json.loads((ROOT / "out" / "local.json").read_text())
+    local = json.loads((STATE / "local.json").read_text())
     OUT.mkdir(parents=True, exist_ok=True)
     receiver = Receiver(local["callback_secret"])
     threading.Thread(target=receiver.serve_forever, daemon=True).start()

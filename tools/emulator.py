@@ -4,8 +4,9 @@
 
 1. A function runs on PACKSHOT_LAMBDA_PYTHON, a bare interpreter: what it imports must come from its layers. As
    published, it runs on the emulator's own interpreter and can import the emulator's packages.
-2. A function has at most PACKSHOT_WORKERS processes (one that may hold a caller for minutes: four times as many), and
-   a call beyond that waits. As published, every concurrent call starts one more process; a burst starves the machine.
+2. A function has at most PACKSHOT_WORKERS processes (one that may hold a caller for minutes: four times as many; one
+   that is given a whole vCPU: as many as there are cores), and a call beyond that waits. As published, every concurrent
+   call starts one more process; a burst starves the machine.
 3. The table's stream is read on a thread of its own. As published, one thread reads all sources and calls the stream's
    function itself, so a slow relay stops every queue.
 4. A state machine may be written in YAML. As published, such a definition deploys and then fails every execution.
@@ -27,6 +28,7 @@ from typing import Any
 MINISTACK = "1.5.33"
 LONG = 300  # seconds; a function that may take longer than this keeps callers waiting on purpose
 LONG_FACTOR = 4
+WHOLE_VCPU = 1769  # MB of memory that come with one vCPU
 STREAM_PAUSE = 1.0  # seconds without news from the stream before it is looked at anyway
 
 
@@ -42,6 +44,8 @@ class Turnstile:
         """The gate of one function."""
         timeout = float(config.get("Timeout", 3))
         places = self.workers * (LONG_FACTOR if timeout > LONG else 1)
+        if int(config.get("MemorySize", 128)) >= WHOLE_VCPU:
+            places = min(places, max(2, os.cpu_count() or 2))
         with self.lock:
             return self.gates.setdefault(str(config.get("FunctionArn")), threading.Semaphore(places))
 

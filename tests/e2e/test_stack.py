@@ -42,7 +42,8 @@ def test_a_snapshot_becomes_a_finished_photo_and_its_callback_is_signed(
     assert output["report"]["white_ok"] is True and output["report"]["fill"] >= 0.85
     assert job["credits"]["charged"] == 1
     assert api("GET", "account", 200)["credits"]["available"]["total"] == before - 1
-    (delivery,) = api("GET", f"jobs/{taken['id']}/deliveries", 200)["data"]
+    log = api("GET", f"jobs/{taken['id']}/deliveries", 200)["data"]
+    (delivery,) = (one for one in log if one["target"] == "job")
     assert delivery["state"] == "delivered"
     api("POST", f"deliveries/{delivery['id']}/replay", 202)
     again, same = receiver.wait(lambda event: event["data"]["job"] == taken["id"])
@@ -228,7 +229,7 @@ def test_no_key_and_bad_keys_are_401(local: dict[str, Any], header: dict[str, st
     [
         ("http://127.0.0.1:8600/nothing-here.jpg", "image_url_status"),
         ("http://127.0.0.1:8699/a.jpg", "image_url_unreachable"),
-        ("http://127.0.0.1:8600/", "image_not_an_image"),
+        ("http://127.0.0.1:8600/", "image_url_not_a_picture"),
     ],
 )
 def test_an_address_that_gives_no_picture_fails_the_job_and_costs_nothing(api: Api, url: str, code: str) -> None:

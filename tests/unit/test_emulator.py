@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import os
 import threading
 import time
 from pathlib import Path
@@ -131,3 +132,11 @@ print("as expected")
 """
     done = subprocess.run([PYTHON, "-c", script], cwd=ROOT / "tools", text=True, capture_output=True, check=False)
     assert done.stdout == "as expected\n", done.stderr
+
+
+def test_a_function_with_a_whole_vcpu_gets_no_more_processes_than_there_are_cores(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    gate = emulator.Turnstile(4).gate({"FunctionArn": "big", "MemorySize": 3008})
+    assert [gate.acquire(blocking=False) for _ in range(3)] == [True, True, False]
