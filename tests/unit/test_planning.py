@@ -71,7 +71,8 @@ def test_a_job_is_split_into_the_calls_that_its_provider_can_make(count: int, si
 
 def test_the_catalogue_names_only_what_exists() -> None:
     for model in models().values():
-        assert model.routes and model.credits >= 1 and model.accepts <= {"prompt", "negative_prompt", "preset", "seed", "quality", "exact_size"}  # fmt: skip
+        assert model.routes and model.credits >= 1
+        assert model.accepts <= {"prompt", "negative_prompt", "preset", "seed", "quality", "exact_size"}
         for route in model.routes:
             assert route.provider in NAMES and load(route.provider).deadline <= model.deadline
     assert {"studio", "amazon", "luxury", "lifestyle"} <= set(presets())
