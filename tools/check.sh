@@ -29,6 +29,7 @@ check "ruff check" .venv/bin/ruff check .
 check "ruff format" .venv/bin/ruff format --check .
 check "mypy --strict" .venv/bin/mypy "${typed[@]}"
 check "import contracts" .venv/bin/lint-imports
+check "generated API files" .venv/bin/python tools/openapi.py --check
 check "uv lock" .tools/uv/bin/uv lock --check
 check "cfn-lint" .venv/bin/cfn-lint template.yaml
 check "sam validate --lint" .tools/sam/bin/sam validate --lint

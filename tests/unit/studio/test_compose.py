@@ -184,3 +184,11 @@ def test_shadows_get_softer_with_height() -> None:
     assert line[60] < 0.05, "nothing falls towards the light"
     spread = [float((dark[:, x] > 0.5 * dark[:, x].max()).sum()) for x in (125, 205)]
     assert spread[1] > spread[0]
+
+
+def test_on_white_each_seed_is_another_picture_and_none_breaks_the_fill_rule() -> None:
+    cutout = box_cutout(120, 90)
+    made = [compose(cutout, Shot("amazon", 512, 512, seed=seed, format="png")) for seed in range(8)]
+    fills = [float(one.report["fill"]) for one in made]
+    assert len({one.data for one in made}) == 8
+    assert all(0.855 <= fill <= 0.905 for fill in fills)
