@@ -1,6 +1,9 @@
 """A safe environment for every test: no real account can be reached, no real region is guessed."""
 
 import os
+from collections.abc import Iterator
+
+import pytest
 
 os.environ.update(
     AWS_DEFAULT_REGION="us-east-1",
@@ -12,3 +15,13 @@ os.environ.update(
 )
 for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_SESSION_TOKEN"):
     os.environ.pop(name, None)
+
+
+@pytest.fixture(autouse=True)
+def own_clients() -> Iterator[None]:
+    """AWS clients live as long as one test: they remember the region and the fakes of whoever made them."""
+    from packshot.aws import clients
+
+    clients._client.cache_clear()
+    yield
+    clients._client.cache_clear()

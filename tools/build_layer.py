@@ -19,6 +19,7 @@ import gzip
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -53,6 +54,8 @@ OPERATIONS = {
         "UpdateItem",
     },
 }
+# AWS's endpoints are signed under these; loading all 126 roots of the bundle is a tenth of a cold start.
+AUTHORITIES = ("Amazon Root", "Starfield", "DigiCert", "Baltimore")
 # Parts of packages that no function imports.
 UNUSED = (
     "bin",
@@ -188,6 +191,16 @@ def cut_botocore(folder: Path) -> None:
                 partition["services"] = {name: at for name, at in partition["services"].items() if name in ENDPOINTS}
         path.unlink()
         path.with_name(path.name.removesuffix(".gz")).write_text(json.dumps(content, separators=(",", ":")))
+    cut_roots(folder / "botocore" / "cacert.pem")
+
+
+def cut_roots(bundle: Path) -> None:
+    """Keep the authorities that AWS uses; a proxy's own still comes with AWS_CA_BUNDLE, as everywhere."""
+    entries = re.split(r"(?=^# Issuer:)", bundle.read_text(), flags=re.MULTILINE)
+    kept = [entry for entry in entries if re.search(rf'^# Label: "({"|".join(AUTHORITIES)})', entry, re.MULTILINE)]
+    if len(kept) < 10:
+        sys.exit("botocore's bundle of roots has another form than expected")
+    bundle.write_text("".join(kept))
 
 
 def interpreter(minor: str) -> str | None:

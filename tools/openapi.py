@@ -114,6 +114,9 @@ OPERATIONS: Mapping[str, Operation] = {
     "GET assets": Operation(
         "listAssets", "List assets", "Assets", {200: "AssetList"}, query="PageQuery", scope="jobs:read"
     ),
+    "GET assets/{id}": Operation(
+        "getAsset", "One asset: whether it is ready", "Assets", {200: "AssetItem"}, scope="jobs:read"
+    ),
     "GET account": Operation("getAccount", "Balances and limits", "Account", {200: "AccountItem"}, scope="usage:read"),
     "POST account/callback-secret/rotate": Operation(
         "rotateAccountSecret",

@@ -9,6 +9,7 @@ from packshot import env
 from packshot.aws.jobs import JobTable
 from packshot.aws.pictures import Bucket
 from packshot.aws.secrets import SecretStore
+from packshot.aws.timing import TimingTable
 from packshot.egress import Egress
 from packshot.messages import each
 from packshot.steps.dispatch import Dispatcher, dispatch
@@ -28,12 +29,12 @@ class Settings:
 
 
 settings = env.load(Settings)
-http = Egress(local=settings.egress_local == "1")
+http, timings = Egress(local=settings.egress_local == "1"), TimingTable(settings.table_name)
 room = Dispatcher(
     JobTable(settings.table_name),
     Bucket(settings.uploads_bucket),
     http,
-    Upstream(SecretStore(), settings.provider_secrets, http, settings.simulators_url),
+    Upstream(SecretStore(), settings.provider_secrets, http, timings, settings.simulators_url),
     settings.api_url,
     lambda: time.time_ns() // 1_000_000,
     lambda: secrets.token_urlsafe(24),

@@ -7,6 +7,7 @@ from typing import Any
 from packshot import env
 from packshot.aws.jobs import JobTable
 from packshot.aws.pictures import Bucket
+from packshot.aws.timing import TimingTable
 from packshot.egress import Egress
 from packshot.messages import each
 from packshot.steps.ingest import Importer, ingest
@@ -28,6 +29,7 @@ room = Importer(
     Bucket(settings.outputs_bucket),
     Egress(local=settings.egress_local == "1"),
     lambda: time.time_ns() // 1_000_000,
+    TimingTable(settings.table_name),
     settings.simulators_url,
 )
 

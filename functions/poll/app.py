@@ -10,6 +10,7 @@ from packshot.aws.jobs import JobTable
 from packshot.aws.poller import Lease, Pollers
 from packshot.aws.queues import Sqs
 from packshot.aws.secrets import SecretStore
+from packshot.aws.timing import TimingTable
 from packshot.egress import Egress
 from packshot.steps.outbox import Outbox
 from packshot.steps.poll import poll
@@ -33,11 +34,11 @@ class Settings:
 settings = env.load(Settings)
 lease, pollers = Lease(settings.table_name), Pollers(settings.table_name, "")
 queues = Sqs(settings.dispatch_queue_url), Sqs(settings.render_queue_url), Sqs(settings.ingest_queue_url)
-http = Egress(local=settings.egress_local == "1")
+http, timings = Egress(local=settings.egress_local == "1"), TimingTable(settings.table_name)
 room = Tender(
     JobTable(settings.table_name),
     Outbox(*queues, pollers),
-    Upstream(SecretStore(), settings.provider_secrets, http, settings.simulators_url),
+    Upstream(SecretStore(), settings.provider_secrets, http, timings, settings.simulators_url),
     lambda: time.time_ns() // 1_000_000,
 )
 

@@ -7,6 +7,7 @@ from typing import Any
 from packshot import env, gateway, observe
 from packshot.aws.jobs import JobTable
 from packshot.aws.secrets import SecretStore
+from packshot.aws.timing import TimingTable
 from packshot.egress import Egress
 from packshot.errors import CallerError, PackshotError
 from packshot.steps.provider_webhook import Listener, provider_webhook
@@ -24,7 +25,8 @@ class Settings:
 
 
 settings = env.load(Settings)
-upstream = Upstream(SecretStore(), settings.provider_secrets, Egress(local=False), settings.simulators_url)
+timings = TimingTable(settings.table_name)
+upstream = Upstream(SecretStore(), settings.provider_secrets, Egress(local=False), timings, settings.simulators_url)
 room = Listener(JobTable(settings.table_name), upstream, lambda: time.time_ns() // 1_000_000)
 
 

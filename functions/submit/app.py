@@ -66,7 +66,7 @@ def carry_out(wish: Wish, principal: Principal, request: Request) -> Answer:
         case CancelJob():
             return show(submit.cancel(wish, principal, jobs=jobs, now=now()), outputs, now())
         case Quote():
-            return submit.quote(wish, principal, query.view_of(principal, accounts).available)
+            return submit.quote(wish, principal, query.view_of(principal, accounts).available, local=intake.local)
         case PutAsset():
             return keeper.put(wish, principal.account, now(), os.urandom(10))
         case PresignAsset():

@@ -11,6 +11,7 @@ from packshot.aws.jobs import JobTable
 from packshot.aws.poller import Pollers
 from packshot.aws.queues import Sqs
 from packshot.aws.secrets import SecretStore
+from packshot.aws.timing import TimingTable
 from packshot.egress import Egress
 from packshot.steps.consequences import World
 from packshot.steps.outbox import Outbox
@@ -47,7 +48,8 @@ jobs, pollers = JobTable(settings.table_name), Pollers(settings.table_name, sett
 queues = Sqs(settings.dispatch_queue_url), Sqs(settings.render_queue_url), Sqs(settings.ingest_queue_url)
 outbox, callbacks, parked = Outbox(*queues, pollers), Sqs(settings.callbacks_queue_url), Sqs(settings.parked_queue_url)
 http, bus = Egress(local=settings.egress_local == "1"), EventBus(settings.bus_name)
-upstream = Upstream(SecretStore(), settings.provider_secrets, http, settings.simulators_url)
+timings = TimingTable(settings.table_name, now)
+upstream = Upstream(SecretStore(), settings.provider_secrets, http, timings, settings.simulators_url)
 room = Broom(
     Tender(jobs, outbox, upstream, now),
     World(jobs, outbox, callbacks, bus, now, settings.api_url),

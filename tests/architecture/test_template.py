@@ -327,8 +327,8 @@ def test_a_bucket_is_private_encrypted_and_forgets(name: str) -> None:
     rules = bucket["LifecycleConfiguration"]["Rules"]
     assert any("AbortIncompleteMultipartUpload" in rule for rule in rules)
     assert {rule["Prefix"]: rule["ExpirationInDays"] for rule in rules if "Prefix" in rule} == {
-        "UploadsBucket": {"assets/": 30, "inbox/": 30},
-        "OutputsBucket": {"out/": 30, "answers/": 1},
+        "UploadsBucket": {"assets/": 30, "inbox/": 30, "inputs/": 1},
+        "OutputsBucket": {"out/": 30, "outbox/": 90, "cutouts/": 30},
     }[name]
     policy = of("AWS::S3::BucketPolicy")[f"{name}Policy"]
     (statement,) = policy["PolicyDocument"]["Statement"]

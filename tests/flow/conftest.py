@@ -14,6 +14,7 @@ from packshot.aws.accounts import Account
 from packshot.aws.books import Books
 from packshot.aws.sealed import Sealer
 from packshot.job import Credits
+from packshot.sniff import sniff
 from packshot.wire import Request, Response
 from packshot.wishes import SCOPES
 from tests.flow.world import World, world
@@ -21,14 +22,19 @@ from tests.flow.world import World, world
 
 @dataclass
 class Net:
-    """The outside: what providers answer, what callbacks were sent, what addresses hold."""
+    """The outside: what providers answer, what callbacks were sent, what addresses hold.
+
+    Lists (a page's answers, `answers` to creates, `statuses` of callbacks) are used up from the front.
+    """
 
     predictions: dict[str, str] = field(default_factory=dict)
     creates: list[dict[str, Any]] = field(default_factory=list)
     polls: int = 0
     posts: list[tuple[str, Mapping[str, str], bytes]] = field(default_factory=list)
-    pages: dict[str, bytes | Exception] = field(default_factory=dict)
+    pages: dict[str, bytes | Exception | list[bytes | Exception]] = field(default_factory=dict)
     status: int = 204
+    statuses: list[int] = field(default_factory=list)
+    answers: list[Response] = field(default_factory=list)
     after_create: Callable[[str], None] | None = None
     create_error: Exception | None = None
     answer: Response | None = None
@@ -45,6 +51,8 @@ class Net:
                 self.after_create(name)
             if self.create_error:
                 raise self.create_error
+            if self.answers:
+                return self.answers.pop(0)
             return self.answer or Response(201, {}, json.dumps({"id": name, "status": "starting"}).encode())
         if request.url.endswith("/cancel"):
             self.predictions[request.url.split("/")[-2]] = "canceled"
@@ -60,13 +68,19 @@ class Net:
 
     def fetch(self, url: str, *, hosts: Any, seconds: float = 20, max_bytes: int = 0) -> bytes:
         found = self.pages.get(url, egress.FetchFailed("url_status", 404))
+        if isinstance(found, list):
+            found = found.pop(0) if len(found) > 1 else found[0]
         if isinstance(found, Exception):
             raise found
+        if max_bytes and len(found) > max_bytes:
+            raise egress.FetchFailed("url_too_large")
+        if sniff(found) is None:  # as the real one: what does not begin like a picture never gets further
+            raise egress.FetchFailed("url_not_a_picture")
         return found
 
     def post(self, url: str, headers: Mapping[str, str], body: bytes, seconds: float = 15) -> egress.Posted:
         self.posts.append((url, headers, body))
-        return egress.Posted(self.status, None)
+        return egress.Posted(self.statuses.pop(0) if self.statuses else self.status, None)
 
 
 def photo(width: int = 480, height: int = 360) -> bytes:

@@ -56,9 +56,10 @@ def test_an_exact_size_is_billed_as_the_resolution_that_holds_it(width: int, hei
 
 def test_a_brief_survives_its_row() -> None:
     brief = Brief(
-        "generate", "flux-2", "a cup", images=(Image("url", "https://a.example/1.jpg"), Image("asset", "as_1")), count=3,
-        seed=0, width=512, height=600, metadata={"a": "b"}, external_id="x", outbox="outbox/a/b/c", format="webp",
-        delivery="bytes", callback_url="https://a.example/", quality=80, preset="amazon", resolution="2K",
+        "generate", "flux-2", "a cup", images=(Image("url", "https://a.example/1.jpg"), Image("asset", "as_1")),
+        count=3, seed=0, width=512, height=600, metadata={"a": "b"}, external_id="x", outbox="outbox/a/b/c",
+        format="webp", delivery="bytes", callback_url="https://a.example/", quality=80, preset="amazon",
+        resolution="2K",
     )  # fmt: skip
     assert Brief.load(json.loads(json.dumps(brief.dump()))) == brief
     assert Brief.load(Brief("generate", "studio").dump()) == Brief("generate", "studio")

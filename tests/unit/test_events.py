@@ -139,7 +139,7 @@ def test_what_happened_later_does_not_show() -> None:
     over = TOLD["job.completed"]
     assert tell(over, "job.created") == tell(JOB, "job.created")
     assert tell(over, "job.processing") == tell(RUNNING, "job.processing")
-    leaked = replace(over, version=12, updated=AT + 99, leaked_micro_usd=7)
+    leaked = replace(over, version=12, updated=AT + 99)
     assert dump(tell(leaked, "job.completed")) == dump(tell(over, "job.completed"))
     shuffled = dict(reversed(METADATA.items()))
     assert dump(events.event_of(over, metadata=shuffled, type="job.completed", api_url=API[:-1])) == dump(

@@ -204,6 +204,35 @@ def test_a_success_after_the_end_is_a_leak_and_nothing_else() -> None:
     assert same is second and effects == (Leak(0, 1, "alpha", 40_000),)
 
 
+def test_what_was_delivered_and_then_not_wanted_is_a_leak() -> None:
+    _, effects = advance(job(Step.DELIVERED), Cancelled(2_000))
+    assert effects == (Announce("job.canceled"), Leak(0, 1, "alpha", 40_000))
+    _, effects = advance(job(Step.DELIVERED, routes=1), Refused(0, 1, 2_000, FAILURE))
+    assert effects == (Announce("job.failed"), Leak(0, 1, "alpha", 40_000))
+    _, effects = advance(job(Step.DELIVERED), Refused(0, 1, 2_000, FAILURE))
+    assert effects == (Dispatch(0, "beta"), Leak(0, 1, "alpha", 40_000))
+    _, effects = advance(job(Step.DELIVERED), DeadlinePassed(60_000))
+    assert Leak(0, 1, "alpha", 40_000) in effects
+    done, effects = advance(job(Step.DELIVERED, calls=2), Ingested(0, 1, 2_000, (picture(0),)))
+    assert not [one for one in effects if isinstance(one, Leak)]
+    _, effects = advance(done, Cancelled(2_500))
+    assert Leak(0, 1, "alpha", 40_000) in effects
+
+
+def test_fewer_pictures_than_asked_make_a_partial_job_that_says_so() -> None:
+    before = job(Step.DELIVERED, count=2)
+    before = replace(before, calls=(replace(before.calls[0], images=2),))
+    after, _ = advance(before, Ingested(0, 1, 2_000, (picture(0),)))
+    assert after.state is State.PARTIAL and after.failure == lifecycle.TOO_FEW
+    assert after.charged is not None and after.charged.total == 3
+
+
+def test_results_carry_when_they_were_ready() -> None:
+    for fact, ready in ((Delivered(0, 1, 2_000, ("u",), 1_700), 1_700), (Delivered(0, 1, 2_000, ("u",)), 2_000)):
+        after, _ = advance(job(Step.RUNNING), fact)
+        assert after.calls[0].attempts[0].delivered == ready
+
+
 def test_what_a_row_still_owes_is_found_in_the_row_alone() -> None:
     assert owed(None, job(Step.DELIVERED)) == (Announce("job.processing"), Ingest(0))
     assert owed(None, job(Step.RUNNING)) == (Announce("job.processing"), Watch("alpha"))

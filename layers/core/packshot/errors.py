@@ -32,7 +32,6 @@ STATUS: Final[Mapping[str, int]] = {
     "unknown_model": 422,
     "unknown_preset": 422,
     "unknown_asset": 422,
-    "model_unavailable": 422,
     "unsupported_by_model": 422,
     "idempotency_key_reused": 422,
     "rate_limited": 429,

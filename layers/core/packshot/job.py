@@ -94,7 +94,10 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try of one call at one route. `outcome` is empty while it is open; `remote` is the provider's own id."""
+    """One try of one call at one route. `outcome` is empty while it is open; `remote` is the provider's own id.
+
+    `delivered` is when its results were ready, as best we know.
+    """
 
     number: int
     provider: str
@@ -105,6 +108,7 @@ class Attempt:
     remote: str | None = None
     polls: int = 0
     ended: int | None = None
+    delivered: int | None = None
     outcome: str = ""
     micro_usd: int = 0
     simulated: bool = False
@@ -156,7 +160,6 @@ class Job:
     external_id: str | None = None
     request_id: str = ""
     timings: Mapping[str, int] = field(default_factory=dict)
-    leaked_micro_usd: int = 0
 
     @property
     def refunded(self) -> Credits:

@@ -17,6 +17,8 @@ RETRY_MS = 60_000
 MAX_ATTEMPTS = 6
 """Attempts of one call over all its routes; then the call has failed."""
 
+TOO_FEW = Failure("provider_too_few", "The provider gave fewer pictures than were asked for.")
+
 
 # --- facts ---------------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
@@ -52,12 +54,16 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """The provider has results: addresses of pictures, or keys in our bucket. Money may have been spent."""
+    """The provider has results: addresses of pictures, or keys in our bucket. Money may have been spent.
+
+    `ready` is when they were ready, as best we know; 0 means just now.
+    """
 
     call: int
     attempt: int
     at: int
     results: tuple[str, ...]
+    ready: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +197,10 @@ LEGAL: dict[Step, frozenset[type]] = {
 
 
 def advance(job: Job, fact: Fact) -> tuple[Job, tuple[Effect, ...]]:
-    """Apply one fact. Returns the same `job` object and no effects (but for leaks) when the fact changes nothing."""
+    """Apply one fact. Returns the same `job` object and no effects (but for leaks) when the fact changes nothing.
+
+    Leaks come with the fact that makes them only; `owed` does not find them again.
+    """
     if job.state.terminal:
         return job, tuple(_leaks(job, fact))
     match fact:
@@ -208,7 +217,7 @@ def advance(job: Job, fact: Fact) -> tuple[Job, tuple[Effect, ...]]:
     if after == job:
         return job, ()
     after = replace(after, version=job.version + 1, updated=fact.at)
-    return after, owed(job, after)
+    return after, (*owed(job, after), *_wasted(job, after))
 
 
 def owed(before: Job | None, after: Job) -> tuple[Effect, ...]:
@@ -260,7 +269,8 @@ def _move(job: Job, call: Call, fact: CallFact) -> Call:
             return _attempt(replace(call, step=Step.RUNNING, due=fact.due), polls=polls)
         case Delivered():
             due = call.due if call.due > fact.at else fact.at + RETRY_MS  # moving it costs two writes to the index
-            return replace(call, step=Step.DELIVERED, results=fact.results, due=due)
+            ready = replace(call, step=Step.DELIVERED, results=fact.results, due=due)
+            return _attempt(ready, delivered=fact.ready or fact.at)
         case Busy():
             if len(call.attempts) >= MAX_ATTEMPTS:
                 busy = Failure("provider_busy", "The provider had no room for the request.")
@@ -273,7 +283,8 @@ def _move(job: Job, call: Call, fact: CallFact) -> Call:
         case Refused():
             return _next_route(job, call, fact.failure, fact.at, final=fact.final)
         case Ingested():
-            done = replace(call, step=Step.DONE, due=0, results=())
+            short = None if len(fact.outputs) >= call.images else TOO_FEW
+            done = replace(call, step=Step.DONE, due=0, results=(), failure=short)
             return _attempt(done, ended=fact.at, outcome="succeeded")
 
 
@@ -334,6 +345,15 @@ def _expire(job: Job, at: int) -> Job:
         if call.step in (Step.INTENT, Step.RUNNING) and call.attempt and at >= call.attempt.deadline:
             job = _with(job, index, _next_route(job, call, failure, at, final=False))
     return _close(job, at) if all(call.step.settled for call in job.calls) else job
+
+
+def _wasted(before: Job, after: Job) -> Iterator[Effect]:
+    """What a provider made and nobody will get: its result was unusable, or the job ended without taking it."""
+    for index, (old, new) in enumerate(zip(before.calls, after.calls, strict=True)):
+        paid = old.step in (Step.DELIVERED, Step.DONE)
+        taken = after.state is not State.CANCELED and new.step in (Step.DELIVERED, Step.DONE)
+        if paid and not taken and old.attempt and old.attempt.micro_usd:
+            yield Leak(index, old.attempt.number, old.attempt.provider, old.attempt.micro_usd)
 
 
 def _leaks(job: Job, fact: Fact) -> Iterator[Effect]:

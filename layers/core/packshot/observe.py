@@ -11,6 +11,7 @@ import re
 import sys
 import time
 from collections.abc import Mapping
+from contextvars import ContextVar
 
 _LEVELS = {"DEBUG": 10, "INFO": 20, "WARNING": 30, "ERROR": 40}
 _THRESHOLD = _LEVELS.get(os.environ.get("LOG_LEVEL", "INFO"), 20)
@@ -18,13 +19,12 @@ _SECRET = re.compile(
     r"(pk_(?:live|test)_[0-9A-Za-z_]+|r8_\w+|whsec_[0-9A-Za-z+/=]+|X-Amz-(?:Signature|Credential|Security-Token)=[^&\"\s]+"
     r"|(?:[?&])key=[^&\"\s]+|Bearer\s+[^\s\"]+)"
 )
-_context: dict[str, object] = {}
+_context: ContextVar[Mapping[str, object]] = ContextVar("packshot")
 
 
 def bind(**fields: object) -> None:
-    """Set what every following line of this invocation carries (job id, request id); replaces what was bound before."""
-    _context.clear()
-    _context.update({name: value for name, value in fields.items() if value is not None})
+    """Set what every following line of this thread carries (job id, request id); replaces what was bound before."""
+    _context.set({name: value for name, value in fields.items() if value is not None})
 
 
 def log(message: str, level: str = "INFO", **fields: object) -> None:
@@ -38,7 +38,7 @@ def log(message: str, level: str = "INFO", **fields: object) -> None:
         "message": message,
         "timestamp": stamp,
         "service": os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "packshot"),
-        **_context,
+        **_context.get({}),
         **fields,
     }
     _write(line)

@@ -3,10 +3,15 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from packshot.job import Credits
+
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A caller whose key was good. `rpm` and `burst` are the key's rate limit in requests."""
+    """A caller whose key was good. `rpm` and `burst` are the key's rate limit in requests.
+
+    `balance` is what the account had when the key was looked up: a hint, up to a minute old.
+    """
 
     account: str
     key_id: str
@@ -14,6 +19,7 @@ class Principal:
     scopes: frozenset[str]
     rpm: int = 60
     burst: int = 20
+    balance: Credits | None = None
 
     @property
     def test(self) -> bool:

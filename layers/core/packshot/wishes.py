@@ -93,6 +93,13 @@ class ListAssets:
 
 
 @dataclass(frozen=True, slots=True)
+class GetAsset:
+    """One asset as it stands."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
 class GetAccount:
     """Balances and limits."""
 
@@ -186,6 +193,7 @@ Wish = (
     | PutAsset
     | PresignAsset
     | ListAssets
+    | GetAsset
     | GetAccount
     | CreateEndpoint
     | ListEndpoints
@@ -210,6 +218,7 @@ SCOPES: Mapping[type, str] = {
     PutAsset: "jobs:write",
     PresignAsset: "jobs:write",
     ListAssets: "jobs:read",
+    GetAsset: "jobs:read",
     GetAccount: "usage:read",
     CreateEndpoint: "callbacks:manage",
     ListEndpoints: "callbacks:manage",

@@ -109,7 +109,8 @@ class AccountTable:
         account = self.account(row["account"]) if row else None
         if row is None or account is None:
             return None
-        who = Principal(account.id, kid, row["mode"], frozenset(row["scopes"]), account.rpm, account.burst)
+        limits = account.rpm, account.burst
+        who = Principal(account.id, kid, row["mode"], frozenset(row["scopes"]), *limits, balance=account.available)
         active = row["status"] == "active" and account.status == "active"
         return KeyRow(who, row["digest"], active, row.get("expires_at"))
 

@@ -60,16 +60,23 @@ class JobTable:
         return (job_of(job), brief_of(brief)) if job and brief else None
 
     def reserve(
-        self, job: Job, brief: Brief, *, idempotency: tuple[str, str] | None = None, assets: tuple[str, ...] = ()
+        self,
+        job: Job,
+        brief: Brief,
+        *,
+        idempotency: tuple[str, str] | None = None,
+        assets: tuple[str, ...] = (),
+        hint: Credits | None = None,
     ) -> Job | str:
         """Write job, brief and reserve in one transaction. Returns the job with its `reserved` pools, or the id of the
         job that was taken before under the same idempotency key.
 
         Raises CallerError (credits, unknown asset, key reused), or Unavailable when the table stays busy. A repeat of
-        this very call, by us or by the SDK, finds its own row and returns it.
+        this very call, by us or by the SDK, finds its own row and returns it. `hint` is what the account had a while
+        ago: it decides the first guess at the pools, nothing else.
         """
         total, until = job.price * job.count, patience()
-        pools = self._guess(job.account, total)
+        pools = self._guess(job.account, total, hint)
         for _ in range(RESPLITS):
             parts = intake.parts(self._table, replace(job, reserved=pools), brief, idempotency, assets)
             try:
@@ -207,8 +214,8 @@ class JobTable:
             item = found.get("Item")
         return rows.unpack(item) if item else None
 
-    def _guess(self, account: str, total: int) -> Credits:
-        hint = self._hints.get(account)
+    def _guess(self, account: str, total: int, hint: Credits | None) -> Credits:
+        hint = self._hints.get(account, hint)
         return ledger.split(total, hint) if hint and hint.total >= total else Credits(total, 0)
 
     def _resplit(self, account: str, total: int, why: Reason) -> Credits:

@@ -35,6 +35,7 @@ class RateTable:
         self._table = table_name
         self._db = client("dynamodb")
         self._blocked: dict[tuple[str, str], int] = {}
+        self._known: dict[tuple[str, str], int] = {}
 
     def take(self, kid: str, bucket: str, rpm: int, burst: int, now: int) -> Rate:
         """One request more at `now` (ms). Raises Unavailable when the table is busy; what that means is not ours.
@@ -58,10 +59,21 @@ class RateTable:
     def _charge(self, kid: str, bucket: str, cost: int, room: int, at: int) -> tuple[int, bool]:
         """The new `tat` and True, or the one that stands in the way and False."""
         pk, expires = f"rate#{kid}", (at + room + cost) // 1_000_000 + KEPT_S
-        given = {"now": at, "full": at + room}
+        given, tat = {"now": at, "full": at + room}, self._known.get((kid, bucket), 0)
         for _ in range(TRIES):
             try:
-                warm = rows.change(
+                if tat < at:
+                    idle = rows.change(
+                        self._table,
+                        pk,
+                        bucket,
+                        put={"v": 1, "tat": at + cost, "expires": expires},
+                        only_if="attribute_not_exists(#tat) OR #tat < :now",
+                        given={"now": given["now"]},
+                    )
+                    call(self._db.update_item, **idle)
+                    return self._note(kid, bucket, at + cost), True
+                busy = rows.change(
                     self._table,
                     pk,
                     bucket,
@@ -70,27 +82,21 @@ class RateTable:
                     only_if="#tat >= :now AND #tat <= :full",
                     given=given,
                 )
-                new = call(self._db.update_item, **warm, ReturnValues="UPDATED_NEW")["Attributes"]
-                return int(new["tat"]["N"]), True
+                new = call(self._db.update_item, **busy, ReturnValues="UPDATED_NEW")["Attributes"]
+                return self._note(kid, bucket, int(new["tat"]["N"])), True
             except Refused as refused:
                 item = refused.reasons[0].item or {}
                 tat = int(item["tat"]["N"]) if "tat" in item else 0
             if tat > at + room:
                 return tat, False
-            try:
-                idle = rows.change(
-                    self._table,
-                    pk,
-                    bucket,
-                    put={"v": 1, "tat": at + cost, "expires": expires},
-                    only_if="attribute_not_exists(#tat) OR #tat < :now",
-                    given={"now": given["now"]},
-                )
-                call(self._db.update_item, **idle)
-                return at + cost, True
-            except Refused:
-                continue
         raise Unavailable("the limit changes faster than it can be read")
+
+    def _note(self, kid: str, bucket: str, tat: int) -> int:
+        """Remember where the bucket stood: it says which of the two writes is worth trying first."""
+        if len(self._known) >= REMEMBERED:
+            self._known.clear()
+        self._known[kid, bucket] = tat
+        return tat
 
 
 def _seconds(microseconds: int) -> int:

@@ -18,6 +18,9 @@ from packshot.wire import Request, Response, dump, json_response
 
 MAX_BODY = 6_000_000
 LONGEST_WAIT = 600
+QUERIED = (("GET", "jobs"), ("GET", "assets"), ("GET", "openapi.json"))
+"""Where a query may stand; what it says of a public document does not matter."""
+
 PICTURES = ("image/png", "image/jpeg", "image/webp")
 INLINE = Image("asset", "inline")
 """Stands in the brief for a picture that came as a data URI, until the submit step has made an asset of it."""
@@ -49,7 +52,7 @@ def read(request: Request) -> w.Wish:
     if method not in methods:
         allowed = ", ".join(f"{name}, HEAD" if name == "GET" else name for name in methods)
         raise CallerError("method_not_allowed", f"Allowed here: {allowed}.", headers={"allow": allowed})
-    if request.query and (method, path) not in (("GET", "jobs"), ("GET", "assets")):
+    if request.query and (method, path) not in QUERIED:
         check("EmptyRequest", dict(request.query))
     return methods[method](request, subject)
 
@@ -203,6 +206,7 @@ ROUTES: Mapping[str, Mapping[str, _Read]] = {
     "models": {"GET": _bare(lambda _: w.ListModels())},
     "presets": {"GET": _bare(lambda _: w.ListPresets())},
     "assets": {"GET": lambda request, _: w.ListAssets(**_query(request, "PageQuery")), "POST": _put_asset},
+    "assets/{id}": {"GET": _bare(w.GetAsset)},
     "account": {"GET": _bare(lambda _: w.GetAccount())},
     "account/callback-secret/rotate": {"POST": lambda request, _: _rotate(request, "default")},
     "callback-endpoints": {"GET": _bare(lambda _: w.ListEndpoints()), "POST": _create_endpoint},

@@ -17,14 +17,13 @@ def apply(jobs: Jobs, job: Job, fact: Fact) -> tuple[Job, tuple[Effect, ...]]:
     """
     for _ in range(TRIES):
         after, effects = lifecycle.advance(job, fact)
-        for effect in effects:
-            if isinstance(effect, Leak):
-                jobs.leak(job, effect.call, effect.attempt, effect.provider, effect.micro_usd)
-        if after is job:
-            return job, ()
         try:
-            jobs.save(job, after)
-            return after, effects
+            if after is not job:
+                jobs.save(job, after)
+            for effect in effects:  # after the write: a race that is lost may make a waste of nothing
+                if isinstance(effect, Leak):
+                    jobs.leak(job, effect.call, effect.attempt, effect.provider, effect.micro_usd)
+            return after, effects if after is not job else ()
         except Stale:
             fresh = jobs.get(job.account, job.id)
             if fresh is None:

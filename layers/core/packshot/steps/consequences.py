@@ -10,6 +10,9 @@ from packshot.lifecycle import Announce, owed
 from packshot.ports import Bus, Jobs, Queue
 from packshot.steps.outbox import Outbox
 
+EARLIER = ("job.created", "job.processing")
+"""What may have gone untold when a change is repeated after the job has moved on."""
+
 
 @dataclass(frozen=True, slots=True)
 class World:
@@ -32,7 +35,9 @@ def carry_out(before: Job | None, after: Job, room: World) -> None:
             if brief is None:
                 both = room.jobs.both(after.account, after.id)
                 brief = both[1] if both else None
-            _announce(after, brief, effect.event, room)
+            earlier = [one for one in EARLIER if before is None and one != effect.event and events.happened(after, one)]
+            for event in (*earlier, effect.event):
+                _announce(after, brief, event, room)
         else:
             room.outbox.send(after, effect, room.now())
 

@@ -19,7 +19,7 @@ from packshot.ports import Http, Jobs, Pictures
 from packshot.providers import Shot
 from packshot.steps.apply import apply
 from packshot.steps.inputs import BadInput, gather
-from packshot.steps.upstream import SECONDS, Upstream, fact_of, simulated, unavailable
+from packshot.steps.upstream import SECONDS, Upstream, simulated, unavailable
 
 INPUT_URL_SECONDS = 7200
 DEFAULT_PRESET = "studio"
@@ -54,6 +54,7 @@ def dispatch(message: Mapping[str, object], *, room: Dispatcher) -> None:
         return
     route = job.routes[call.route]
     provider, credentials = providers.load(route.provider), room.upstream.credentials(route.provider)
+    shot = _shot(job, brief, index, room) if credentials else None  # before INTENT: what fails here may be repeated
     now = room.now()
     attempt = Attempt(
         len(call.attempts) + 1,
@@ -65,17 +66,15 @@ def dispatch(message: Mapping[str, object], *, room: Dispatcher) -> None:
         micro_usd=route.micro_usd * call.images,
         simulated=bool(credentials and simulated(credentials)),
     )
-    due = call.due if call.due > now + 1000 else now + provider.typical[0] * 1000
+    due = _first_look(call.due, now, provider.completion, room.upstream.looks(route.provider)[0] * 1000)
     job, _ = apply(room.jobs, job, Intended(index, attempt, now, due))
     if job.calls[index].attempt != attempt:
         return
-    if credentials is None:
+    if credentials is None or shot is None:
         apply(room.jobs, job, Refused(index, attempt.number, room.now(), unavailable()))
         return
-    try:
-        shot = _shot(job, brief, index, room)
-    except BadInput as error:
-        apply(room.jobs, job, Refused(index, attempt.number, room.now(), error.failure, final=True))
+    if isinstance(shot, Failure):
+        apply(room.jobs, job, Refused(index, attempt.number, room.now(), shot, final=True))
         return
     webhook = _webhook(room.api_url, job, index, attempt) if provider.completion == "webhook" else None
     try:
@@ -85,14 +84,26 @@ def dispatch(message: Mapping[str, object], *, room: Dispatcher) -> None:
         apply(room.jobs, job, Refused(index, attempt.number, room.now(), failure))
         return
     reply = room.upstream.ask(provider, request, credentials, read="read")
-    fact = fact_of(reply, index, attempt, provider, now=room.now(), due=due)
+    fact = room.upstream.fact(reply, index, attempt, now=room.now(), due=due)
     apply(room.jobs, job, fact)
     observe.log("dispatched", provider=route.provider, attempt=attempt.number, reply=type(reply).__name__)
 
 
-def _shot(job: Job, brief: Brief, index: int, room: Dispatcher) -> Shot:
+def _first_look(planned: int, now: int, completion: str, likely: int) -> int:
+    """When to look first, as a time. Moving a job in the index costs two units, so what was planned stands where it
+    will do: later than likely is fine where a webhook comes first; earlier costs a look, which is three units."""
+    if completion == "webhook" and planned >= now + likely:
+        return planned
+    near = abs(planned - now - likely) <= max(2000, likely // 4)
+    return planned if near and planned > now + 1000 else now + likely
+
+
+def _shot(job: Job, brief: Brief, index: int, room: Dispatcher) -> Shot | Failure:
     """The provider gets our own copies: decoded strictly, re-encoded without metadata, never the caller's address."""
-    sources = gather(job, brief, uploads=room.uploads, http=room.http)
+    try:
+        sources = gather(job, brief, uploads=room.uploads, http=room.http)
+    except BadInput as error:
+        return error.failure
     keys = []
     for place, source in enumerate(sources):
         key = f"inputs/{job.account}/{job.id}/{place}.jpg"

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from packshot import brief as briefs
-from packshot import observe, providers
+from packshot import observe, providers, timing
 from packshot.brief import Brief
 from packshot.egress import FetchFailed
 from packshot.job import Failure, Job, Output, Step
@@ -15,11 +15,15 @@ from packshot.ports import Http, Jobs, Pictures
 from packshot.steps.apply import apply
 from packshot.steps.store import store
 from packshot.steps.upstream import output_hosts
+from packshot.timing import Timings
 
 MAX_OUTPUT = 40 * 1024 * 1024
 SECONDS = 60
 PATIENCE = 3
 """How often a fetch that may yet work is repeated (by the queue) before the route is given up."""
+
+
+EMPTY = Failure("provider_empty", "The provider reported success without a picture.")
 
 
 class TryAgain(Exception):
@@ -34,6 +38,7 @@ class Importer:
     outputs: Pictures
     http: Http
     now: Callable[[], int]
+    timings: Timings
     simulators: str = ""
 
 
@@ -52,6 +57,9 @@ def ingest(message: Mapping[str, object], *, room: Importer, receives: int = 1) 
     attempt = call.attempt
     if attempt is None:
         return
+    if not call.results:  # a success without a picture is none
+        apply(room.jobs, job, Refused(index, attempt.number, room.now(), EMPTY))
+        return
     began, outputs = time.monotonic(), []
     hosts = output_hosts(providers.load(attempt.provider), attempt, room.simulators)
     try:
@@ -59,7 +67,7 @@ def ingest(message: Mapping[str, object], *, room: Importer, receives: int = 1) 
             data = room.http.fetch(url, hosts=hosts, seconds=SECONDS, max_bytes=MAX_OUTPUT)
             outputs.append(_finish(job, brief, call.first + place, data, attempt.simulated, room))
     except FetchFailed as error:
-        if error.code in ("url_timeout", "url_unreachable") and receives < PATIENCE:
+        if _may_pass(error) and receives < PATIENCE:
             raise TryAgain from error
         failure = Failure("provider_output_unreachable", "The provider's picture could not be fetched.")
         apply(room.jobs, job, Refused(index, attempt.number, room.now(), failure))
@@ -70,8 +78,16 @@ def ingest(message: Mapping[str, object], *, room: Importer, receives: int = 1) 
         return
     spent = round((time.monotonic() - began) * 1000)
     after, _ = apply(room.jobs, job, Ingested(index, attempt.number, room.now(), tuple(outputs), (("ingest", spent),)))
-    took = (after.calls[index].attempt or attempt).ended or room.now()
-    observe.metric({"ProviderMs": took - attempt.started}, "Milliseconds", provider=attempt.provider)
+    took = (attempt.delivered or after.updated) - attempt.started
+    if timing.sampled(job.id):
+        room.timings.add(attempt.provider, took)
+    observe.metric({"ProviderMs": took}, "Milliseconds", provider=attempt.provider)
+
+
+def _may_pass(error: FetchFailed) -> bool:
+    """Whether the same address may answer later."""
+    busy = error.code == "url_status" and (error.status or 0) >= 500
+    return busy or error.code in ("url_timeout", "url_unreachable")
 
 
 def _finish(job: Job, brief: Brief, place: int, data: bytes, simulated: bool, room: Importer) -> Output:

@@ -24,6 +24,10 @@ class Assets(Protocol):
         """Write a new row."""
         ...
 
+    def get(self, account: str, asset_id: str) -> Asset | None:
+        """The asset as it stands now."""
+        ...
+
     def list(self, account: str, limit: int, cursor: str | None) -> tuple[tuple[Asset, ...], str | None]:
         """A page, newest first, and the next cursor."""
         ...

@@ -3,13 +3,10 @@
 The clock is `statemachines/poller.asl.yaml`. Two pollers of one lane are only waste: every write is conditional.
 """
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
 
-from packshot import observe
-from packshot.steps.tend import Tender, tend
+from packshot.steps.tend import Tender, tend_all
 
 BATCH = 10
 """Jobs looked after in one pass."""
@@ -48,20 +45,10 @@ class Pass:
         return {"next": self.next, "wait": self.seconds}
 
 
-def poll(
-    lane: str,
-    started: int,
-    *,
-    room: Tender,
-    lease: Lease,
-    workers: Callable[[int], ThreadPoolExecutor] = ThreadPoolExecutor,
-) -> Pass:
+def poll(lane: str, started: int, *, room: Tender, lease: Lease) -> Pass:
     """One pass. `started` is when this execution began, in ms."""
     now = room.now()
-    found = room.jobs.due(lane, now, BATCH)
-    if found:
-        with workers(min(len(found), BATCH)) as pool:
-            list(pool.map(lambda one: _safely(one[0], one[1], room), found))
+    tend_all(room.jobs.due(lane, now, BATCH), room=room)
     now = room.now()
     ahead = room.jobs.due(lane, now + LOOK_AHEAD_MS, 1)
     if not ahead:  # somebody may have counted on this poller just before it let go: look once more
@@ -70,11 +57,3 @@ def poll(
         return Pass("restart")
     lease.renew(lane, now + LIFE_MS)
     return Pass("wait", max(1, -(-(ahead[0][2] - now) // 1000)))
-
-
-def _safely(account: str, job_id: str, room: Tender) -> None:
-    """One job's trouble is not its neighbours'."""
-    try:
-        tend(account, job_id, room=room)
-    except Exception as error:  # noqa: BLE001
-        observe.log("tend failed", "ERROR", job=job_id, error=type(error).__name__)

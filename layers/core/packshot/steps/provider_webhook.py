@@ -10,8 +10,9 @@ from hmac import compare_digest
 from packshot import observe, providers
 from packshot.errors import Forged, ProviderError
 from packshot.ports import Jobs
+from packshot.providers import Taken, Working
 from packshot.steps.apply import apply
-from packshot.steps.upstream import Upstream, fact_of
+from packshot.steps.upstream import Upstream
 from packshot.wire import Request, Response, json_response
 
 
@@ -57,6 +58,8 @@ def _take(path: Mapping[str, str], request: Request, room: Listener) -> None:
     remote, reply = provider.read_webhook(request.body)
     if attempt.remote is not None and attempt.remote != remote:
         raise Forged("another request's webhook")
-    fact = fact_of(reply, index, attempt, provider, now=room.now(), due=job.calls[index].due)
+    if attempt.remote is None and isinstance(reply, Working):  # the create's own answer was lost: now it can be polled
+        reply = Taken(remote)
+    fact = room.upstream.fact(reply, index, attempt, now=room.now(), due=job.calls[index].due)
     apply(room.jobs, job, fact)
     observe.log("webhook taken", provider=path["provider"], attempt=number, reply=type(reply).__name__)

@@ -17,6 +17,7 @@ from packshot.steps.view import show
 from packshot.wishes import (
     Document,
     GetAccount,
+    GetAsset,
     GetJob,
     ListAssets,
     ListDeliveries,
@@ -112,6 +113,11 @@ def query(wish: Wish, principal: Principal, *, room: Library) -> Answer:
             return Catalogue(tuple(preset.describe() for preset in catalog.presets().values()))
         case ListAssets(limit, cursor):
             return AssetPage(*room.assets.list(account, limit, cursor))
+        case GetAsset(id):
+            asset = room.assets.get(account, id)
+            if asset is None:
+                raise not_found()
+            return asset
         case GetAccount():
             return view_of(principal, room.accounts)
         case ListEndpoints():

@@ -98,9 +98,7 @@ def serve(arrived: Callable[[], Request], request_id: str, *, door: Door, carry_
         dialect, method = dialects.match(request.url), request.method
         key = dialect.key_of(request)
         if key is None and request.method in ("GET", "HEAD"):
-            wish = dialect.read(request)
-            if type(wish) in SCOPES:
-                door.admit(None, now)
+            wish = _read_unknown(dialect, request, door, now)
             principal = Principal("", "", "test", frozenset())
         else:
             principal, rate = door.admit(key, now)
@@ -121,6 +119,19 @@ def serve(arrived: Callable[[], Request], request_id: str, *, door: Door, carry_
     headers = {**limits, **response.headers, "x-request-id": request_id, "cache-control": "no-store"}
     observe.log("request", method=method, status=response.status, bytes=len(response.body))
     return replace(response, headers=headers, body=b"" if method == "HEAD" else response.body)
+
+
+def _read_unknown(dialect: dialects.Dialect, request: Request, door: Door, now: int) -> Wish:
+    """The wish of a caller without a key: what needs one says so before it says what else is wrong."""
+    try:
+        wish = dialect.read(request)
+    except CallerError as error:
+        if error.status not in (404, 405):
+            door.admit(None, now)
+        raise
+    if type(wish) in SCOPES:
+        door.admit(None, now)
+    return wish
 
 
 def _rate_headers(rpm: int, burst: int, remaining: int, seconds: int) -> dict[str, str]:

@@ -26,7 +26,13 @@ class Reserves(Jobs, Protocol):
     """Jobs, and the one transaction that takes a new one."""
 
     def reserve(
-        self, job: Job, brief: Brief, *, idempotency: tuple[str, str] | None = None, assets: tuple[str, ...] = ()
+        self,
+        job: Job,
+        brief: Brief,
+        *,
+        idempotency: tuple[str, str] | None = None,
+        assets: tuple[str, ...] = (),
+        hint: Credits | None = None,
     ) -> Job | str:
         """Write job, brief and reserve. Returns the job with its `reserved` pools, or the id of the job that the
         idempotency key made before. Raises CallerError (credits, unknown asset, key reused) or Unavailable."""
@@ -64,7 +70,7 @@ def submit(wish: Submit, principal: Principal, request_id: str, *, intake: Intak
     )
     idempotency = (wish.idempotency_key, fingerprint) if wish.idempotency_key else None
     assets = tuple(image.value for image in brief.images if image.kind == "asset")
-    taken = intake.jobs.reserve(job, brief, idempotency=idempotency, assets=assets)
+    taken = intake.jobs.reserve(job, brief, idempotency=idempotency, assets=assets, hint=principal.balance)
     if isinstance(taken, str):
         known = intake.jobs.both(principal.account, taken)
         if known is None:
@@ -90,10 +96,10 @@ def wait(
     return replace(view, job=job)
 
 
-def quote(wish: Quote, principal: Principal, available: Credits) -> Price:
+def quote(wish: Quote, principal: Principal, available: Credits, *, local: bool = False) -> Price:
     """What a brief would cost, checked exactly as a submit would check it."""
     model = planning.model_of(wish.brief)
-    _check(wish.brief, model, principal, local=True)
+    _check(wish.brief, model, principal, local=local)
     each = 0 if principal.test else price_of(wish.brief, model.credits)
     return Price(model.id, each, wish.brief.count, each * wish.brief.count, available)
 

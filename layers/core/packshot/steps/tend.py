@@ -1,16 +1,20 @@
 """One overdue job, looked after: what poll does for its lane, and the sweep for whatever a poller has left lying."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from packshot import observe, providers
+from packshot import observe, providers, timing
 from packshot.job import Job, Step
 from packshot.lifecycle import RETRY_MS, CallFact, DeadlinePassed, Dispatch, Ingest, Nudged
 from packshot.ports import Jobs
 from packshot.providers import Later, Unknown
 from packshot.steps.apply import apply
 from packshot.steps.outbox import Outbox
-from packshot.steps.upstream import Upstream, fact_of, next_look
+from packshot.steps.upstream import Upstream
+
+SIDE_BY_SIDE = 10
+"""Jobs looked after at once: each may hold a provider's connection for half a minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +25,21 @@ class Tender:
     outbox: Outbox
     upstream: Upstream
     now: Callable[[], int]
+
+
+def tend_all(due: Sequence[tuple[str, str, int]], *, room: Tender) -> None:
+    """Look after many jobs side by side. One job's trouble is not its neighbours'."""
+    if not due:
+        return
+    with ThreadPoolExecutor(min(len(due), SIDE_BY_SIDE)) as pool:
+        list(pool.map(lambda one: _safely(one[0], one[1], room), due))
+
+
+def _safely(account: str, job_id: str, room: Tender) -> None:
+    try:
+        tend(account, job_id, room=room)
+    except Exception as error:  # noqa: BLE001
+        observe.log("tend failed", "ERROR", job=job_id, error=type(error).__name__)
 
 
 def tend(account: str, job_id: str, *, room: Tender) -> None:
@@ -39,7 +58,7 @@ def tend(account: str, job_id: str, *, room: Tender) -> None:
 
 def _look(job: Job, index: int, room: Tender) -> CallFact:
     call, now = job.calls[index], room.now()
-    again = Nudged(index, now, now + RETRY_MS)
+    again = Nudged(index, now, now + max(RETRY_MS, now - job.created))  # a backlog is not helped by more messages
     provider = providers.load(job.routes[call.route].provider)
     if call.step is Step.WAITING or provider.completion == "render":
         room.outbox.send(job, Dispatch(index, job.routes[call.route].provider), now)
@@ -61,5 +80,8 @@ def _look(job: Job, index: int, room: Tender) -> CallFact:
         "polled", provider=attempt.provider, attempt=attempt.number, polls=attempt.polls + 1, reply=type(reply).__name__
     )
     if isinstance(reply, (Later, Unknown)):
-        return Nudged(index, now, now + next_look(attempt, provider, now))
-    return fact_of(reply, index, attempt, provider, now=room.now(), due=0)
+        asked = min(reply.seconds, 900) * 1000 if isinstance(reply, Later) else 0
+        return Nudged(index, now, max(now + asked, room.upstream.next_look(attempt, now)))
+    looked = job.updated if attempt.polls else attempt.started
+    ready = timing.halfway(looked, now)
+    return room.upstream.fact(reply, index, attempt, now=room.now(), due=0, ready=ready)

@@ -3,16 +3,19 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from packshot import catalog
+from packshot import catalog, providers
 from packshot.egress import NoAnswer, NotSent
 from packshot.job import Attempt, Failure
 from packshot.lifecycle import Accepted, Busy, CallFact, Delivered, Lost, Refused, Running
 from packshot.ports import Http, Secrets
 from packshot.providers import Credentials, Later, No, Provider, Ready, Reply, Taken, Unknown, Working
+from packshot.timing import Looks, Timings
 from packshot.wire import Request
 
 SECONDS = 30
 MAX_ANSWER = 2 * 1024 * 1024
+LONGEST_PAUSE_MS = 300_000
+FIRST_PAUSE, LONGEST_WAIT = 5, 900
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,7 @@ class Upstream:
     secrets: Secrets
     prefix: str
     http: Http
+    timings: Timings
     simulators: str = ""
 
     def credentials(self, name: str) -> Credentials | None:
@@ -54,33 +58,39 @@ class Upstream:
         reply: Reply = getattr(provider, read)(response)
         return reply
 
+    def fact(self, reply: Reply, call: int, attempt: Attempt, *, now: int, due: int, ready: int = 0) -> CallFact:
+        """What a reply means for a call; `due`, when it was to be looked at anyway, is kept while it lies ahead.
 
-def fact_of(reply: Reply, call: int, attempt: Attempt, provider: Provider, *, now: int, due: int) -> CallFact:
-    """What a reply means for a call; `due`, when it was to be looked at anyway, is kept while it lies ahead."""
-    number, ahead = attempt.number, due if due > now else now + next_look(attempt, provider, now)
-    match reply:
-        case Taken(remote):
-            return Accepted(call, number, now, remote, ahead)
-        case Working():
-            return Running(call, number, now, now + next_look(attempt, provider, now))
-        case Ready(found):
-            return Delivered(call, number, now, found)
-        case No(failure, final):
-            return Refused(call, number, now, failure, final)
-        case Later(seconds):
-            return Busy(call, number, now, now + max(1, min(seconds, 900)) * 1000)
-        case Unknown():
-            return Lost(call, number, now, now + next_look(attempt, provider, now))
+        `ready` is when results were ready, where that was not just now.
+        """
+        number = attempt.number
+        match reply:
+            case Taken(remote):
+                return Accepted(call, number, now, remote, due if due > now else self.next_look(attempt, now))
+            case Working():
+                return Running(call, number, now, self.next_look(attempt, now))
+            case Ready(found):
+                return Delivered(call, number, now, found, ready)
+            case No(failure, final):
+                return Refused(call, number, now, failure, final)
+            case Later(seconds):
+                pause = max(seconds, FIRST_PAUSE * 3 ** (number - 1))  # six attempts last through ten minutes of outage
+                return Busy(call, number, now, now + min(pause, LONGEST_WAIT) * 1000)
+            case Unknown():
+                return Lost(call, number, now, self.next_look(attempt, now))
 
+    def next_look(self, attempt: Attempt, now: int) -> int:
+        """When a result is likely: the provider's p50, p75, p90 after the attempt's start, then doubling pauses."""
+        looks = self.looks(attempt.provider)
+        age = now - attempt.started
+        for seconds in looks:
+            if seconds * 1000 > age:
+                return now + seconds * 1000 - age
+        return now + int(min(looks[-1] * 1000 * 2 ** max(0, attempt.polls - len(looks)), LONGEST_PAUSE_MS))
 
-def next_look(attempt: Attempt, provider: Provider, now: int) -> int:
-    """Milliseconds until a result is likely: the provider's p50, p75, p90 after the start, then doubling pauses."""
-    age = now - attempt.started
-    for seconds in provider.typical:
-        if seconds * 1000 > age:
-            return seconds * 1000 - age
-    last = provider.typical[-1] * 1000
-    return int(min(last * 2 ** max(0, attempt.polls - len(provider.typical)), 300_000))
+    def looks(self, name: str) -> Looks:
+        """The provider's p50, p75 and p90: measured, or its file's constants until enough is known."""
+        return self.timings.looks(name) or providers.load(name).typical
 
 
 def unavailable() -> Failure:

@@ -1,0 +1,23 @@
+"""Run all benchmarks, or the cold starts of the functions named: `python -m bench [FUNCTION...]`."""
+
+import sys
+import tempfile
+from pathlib import Path
+
+from bench import cold, warm
+
+
+def main(names: list[str]) -> None:
+    """Build, measure, print."""
+    with tempfile.TemporaryDirectory(prefix="packshot-bench-") as folder:
+        bench = cold.Bench(Path(folder))
+        ordered = sorted(names or cold.FUNCTIONS, key=lambda name: name != "submit")  # query asks for submit's job
+        print(cold.table(bench.cold([cold.BARE, *dict.fromkeys(["submit", *ordered])])))
+        print()
+        print(warm.table(*warm.calls(bench)))
+        counted = warm.instructions(bench)
+        print(f"instructions of a warm submit: {counted / 1e6:.2f} M" if counted else "")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
