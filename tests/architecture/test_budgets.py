@@ -19,6 +19,7 @@ from tests.architecture import test_template
 from tests.flow.conftest import Net, Tenant, net, photo, stack, tenant
 from tests.flow.test_jobs import JOBS, asset, job, provider_job, ready, webhook
 from tests.flow.world import World
+from tests.table import size_of
 
 __all__ = ["net", "stack", "tenant"]
 
@@ -84,7 +85,7 @@ def metered(stack: World) -> Iterator[Meter]:
         factor = 2 if model.name == "TransactWriteItems" else 1
         for key, old in context.pop("rows", ()):
             new = row(key)
-            table = factor * max(1, math.ceil(max(_size(old), _size(new)) / 1024))
+            table = factor * max(1, math.ceil(max(size_of(old), size_of(new)) / 1024))
             at, to = ({name: one.get(name) for name in ("lane", "due")} for one in (old, new))
             index = (at != to) * (bool(at["due"]) + bool(to["due"]))
             whose, kind = _whose(key["pk"]["S"]), key["sk"]["S"].partition("#")[0]
@@ -102,21 +103,6 @@ def metered(stack: World) -> Iterator[Meter]:
 
 def _whose(pk: str) -> str:
     return "job" if pk.startswith("acct_") else "rate limit" if pk.startswith("rate#") else f"shared ({pk})"
-
-
-def _size(row: Mapping[str, Any]) -> int:
-    """As DynamoDB counts: names and values in UTF-8, numbers at about half a byte a digit."""
-    size = 0
-    for name, value in row.items():
-        ((kind, inner),) = value.items()
-        size += len(name)
-        if kind == "N":
-            size += len(inner) // 2 + 2
-        elif kind == "L":
-            size += 3 + sum(1 + _size({"": one}) for one in inner)
-        else:
-            size += len(inner) if isinstance(inner, bytes) else len(str(inner).encode())
-    return size
 
 
 @pytest.fixture

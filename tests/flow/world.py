@@ -21,6 +21,7 @@ from moto import mock_aws
 from moto.dynamodb.models import dynamodb_backends
 
 from tests.flow import asl
+from tests.table import SCHEMA
 
 ROOT = Path(__file__).parents[2]
 ACCOUNT = "123456789012"
@@ -222,7 +223,7 @@ def world(monkeypatch: Any, egress: Callable[..., Any]) -> Iterator[World]:
     clock = Clock()
     with mock_aws():
         made = World(clock)
-        _table()
+        boto3.client("dynamodb", REGION).create_table(TableName="packshot", **SCHEMA)
         for bucket in ("uploads", "outputs"):
             boto3.client("s3", REGION).create_bucket(Bucket=bucket)
         boto3.client("events", REGION).create_event_bus(Name="packshot")
@@ -282,26 +283,3 @@ def _own_clock(monkeypatch: Any, made: World) -> None:
     fakes = {"stepfunctions": SimpleNamespace(start_execution=start), "events": SimpleNamespace(put_events=put_events)}
     for module in ("packshot.aws.poller", "packshot.aws.bus"):
         monkeypatch.setattr(f"{module}.client", lambda service: fakes.get(service) or real(service))
-
-
-def _table() -> None:
-    boto3.client("dynamodb", REGION).create_table(
-        TableName="packshot",
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[
-            {"AttributeName": name, "AttributeType": kind}
-            for name, kind in (("pk", "S"), ("sk", "S"), ("lane", "S"), ("due", "N"))
-        ],
-        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-        GlobalSecondaryIndexes=[
-            {
-                "IndexName": "due",
-                "Projection": {"ProjectionType": "KEYS_ONLY"},
-                "KeySchema": [
-                    {"AttributeName": "lane", "KeyType": "HASH"},
-                    {"AttributeName": "due", "KeyType": "RANGE"},
-                ],
-            }
-        ],
-        StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
-    )

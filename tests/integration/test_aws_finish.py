@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from packshot.errors import Stale
+from packshot.facts import Cancelled
 from packshot.job import Credits, State
-from packshot.lifecycle import Cancelled, advance
+from packshot.lifecycle import advance
 from tests.integration.test_aws_world import (
     ACME,
     NOW,

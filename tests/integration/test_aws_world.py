@@ -19,8 +19,10 @@ from packshot.aws.accounts import Account, AccountTable
 from packshot.aws.books import Books
 from packshot.aws.jobs import JobTable
 from packshot.brief import Brief, Image
+from packshot.facts import Accepted, Cancelled, Delivered, Fact, Ingested, Intended, Refused
 from packshot.job import Attempt, Call, Credits, Failure, Job, Output, Route, State
-from packshot.lifecycle import Accepted, Cancelled, Delivered, Fact, Ingested, Intended, Refused, advance
+from packshot.lifecycle import advance
+from tests.table import SCHEMA, size_of
 
 TABLE, NOW = "packshot-test", 1_770_000_000_000
 ACME = "acc_01kge3h900c5gp2rb1c5gp2rb1"
@@ -127,25 +129,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
 
 def create_table() -> None:
     """The table as the template has it, as far as it matters here."""
-    clients.client("dynamodb").create_table(
-        TableName=TABLE,
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[
-            {"AttributeName": name, "AttributeType": kind}
-            for name, kind in (("pk", "S"), ("sk", "S"), ("lane", "S"), ("due", "N"))
-        ],
-        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-        GlobalSecondaryIndexes=[
-            {
-                "IndexName": "due",
-                "Projection": {"ProjectionType": "KEYS_ONLY"},
-                "KeySchema": [
-                    {"AttributeName": "lane", "KeyType": "HASH"},
-                    {"AttributeName": "due", "KeyType": "RANGE"},
-                ],
-            }
-        ],
-    )
+    clients.client("dynamodb").create_table(TableName=TABLE, **SCHEMA)
 
 
 def _meter(world: World) -> Any:
@@ -162,7 +146,7 @@ def _meter(world: World) -> Any:
             key = part.get("Key") or {name: part["Item"][name] for name in ("pk", "sk")}
             before = world.db.get_item(TableName=TABLE, Key=key).get("Item", {})
             after = part.get("Item") or _applied(before, part)
-            table += factor * max(1, math.ceil(max(_size(before), _size(after)) / 1024))
+            table += factor * max(1, math.ceil(max(size_of(before), size_of(after)) / 1024))
             old, new = ({name: row.get(name) for name in ("lane", "due")} for row in (before, after))
             index += (old != new) * (bool(old["due"]) + bool(new["due"]))
         world.writes.append((model.name, table, index))
@@ -181,21 +165,6 @@ def _applied(row: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
     for one in filter(None, removes.split(", ")):
         row.pop(one.strip()[1:], None)
     return row
-
-
-def _size(row: dict[str, Any]) -> int:
-    """As DynamoDB counts: names and values in UTF-8, numbers at about half a byte a digit."""
-    size = 0
-    for name, value in row.items():
-        ((kind, inner),) = value.items()
-        size += len(name)
-        if kind == "N":
-            size += len(inner) // 2 + 2
-        elif kind == "L":
-            size += 3 + sum(1 + _size({"": one}) for one in inner)
-        else:
-            size += len(inner) if isinstance(inner, bytes) else len(str(inner).encode())
-    return size
 
 
 def lose(operation: str, times: int = 1) -> Any:

@@ -8,9 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from packshot import lifecycle
-from packshot.job import Attempt, Call, Credits, Failure, Job, Output, Route, State, Step
-from packshot.lifecycle import (
-    MAX_ATTEMPTS,
+from packshot.facts import (
     Accepted,
     Announce,
     Busy,
@@ -30,9 +28,9 @@ from packshot.lifecycle import (
     Refused,
     Running,
     Watch,
-    advance,
-    owed,
 )
+from packshot.job import Attempt, Call, Credits, Failure, Job, Output, Route, State, Step
+from packshot.lifecycle import MAX_ATTEMPTS, advance, owed
 
 FAILURE = Failure("provider_failed", "It did not work.")
 

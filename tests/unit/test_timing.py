@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from packshot import ids, providers, timing
+from packshot.facts import Accepted, Busy, Delivered, Lost, Running
 from packshot.job import Attempt
-from packshot.lifecycle import Accepted, Busy, Delivered, Lost, Running
 from packshot.providers import Later, Ready, Taken, Unknown, Working
 from packshot.steps.dispatch import _first_look
 from packshot.steps.upstream import Upstream

@@ -9,8 +9,8 @@ from packshot import lifecycle, timing
 from packshot.brief import Brief
 from packshot.egress import FetchFailed
 from packshot.errors import Stale
+from packshot.facts import Delivered, Intended
 from packshot.job import Attempt, Call, Credits, Job, Route, State
-from packshot.lifecycle import Delivered, Intended
 from packshot.steps.ingest import PATIENCE, Importer, TryAgain, ingest
 from tests.flow.conftest import photo
 

@@ -2,8 +2,8 @@
 
 from packshot import lifecycle
 from packshot.errors import Stale
+from packshot.facts import Effect, Fact, Leak
 from packshot.job import Job
-from packshot.lifecycle import Effect, Fact, Leak
 from packshot.ports import Jobs
 
 TRIES = 10

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from packshot import events, observe
 from packshot.brief import Brief
+from packshot.facts import Announce
 from packshot.job import Job
-from packshot.lifecycle import Announce, owed
+from packshot.lifecycle import owed
 from packshot.ports import Bus, Jobs, Queue
 from packshot.steps.outbox import Outbox
 

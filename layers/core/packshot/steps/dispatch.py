@@ -12,8 +12,8 @@ from packshot.brief import Brief
 from packshot.catalog import presets
 from packshot.egress import NoAnswer, NotSent
 from packshot.errors import ProviderError
+from packshot.facts import Intended, Refused
 from packshot.job import Attempt, Failure, Job, Step
-from packshot.lifecycle import Intended, Refused
 from packshot.picture import encode
 from packshot.ports import Http, Jobs, Pictures
 from packshot.providers import Shot

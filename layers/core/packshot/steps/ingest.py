@@ -8,8 +8,8 @@ from packshot import brief as briefs
 from packshot import observe, providers, timing
 from packshot.brief import Brief
 from packshot.egress import FetchFailed
+from packshot.facts import Ingested, Refused
 from packshot.job import Failure, Job, Output, Step
-from packshot.lifecycle import Ingested, Refused
 from packshot.picture import BadPicture, decode, finish
 from packshot.ports import Http, Jobs, Pictures
 from packshot.steps.apply import apply

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from packshot import providers
+from packshot.facts import Announce, CancelRemote, Dispatch, Effect, Ingest, Leak, Watch
 from packshot.job import Job
-from packshot.lifecycle import Announce, CancelRemote, Dispatch, Effect, Ingest, Leak, Watch
 from packshot.ports import Pollers, Queue
 
 

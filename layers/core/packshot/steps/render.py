@@ -10,8 +10,9 @@ from packshot import brief as briefs
 from packshot import observe, studio
 from packshot.brief import Brief
 from packshot.catalog import presets
+from packshot.facts import Ingested, Intended, Refused
 from packshot.job import Attempt, Failure, Job, Output, Step
-from packshot.lifecycle import RETRY_MS, Ingested, Intended, Refused
+from packshot.lifecycle import RETRY_MS
 from packshot.ports import Http, Jobs, Pictures
 from packshot.steps.apply import apply
 from packshot.steps.inputs import BadInput, Input, gather

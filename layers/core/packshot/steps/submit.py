@@ -11,9 +11,9 @@ from packshot.answers import JobView, Price
 from packshot.brief import Brief, Image
 from packshot.catalog import Model
 from packshot.errors import CallerError, not_found
+from packshot.facts import Cancelled
 from packshot.job import Credits, Job
 from packshot.ledger import price_of
-from packshot.lifecycle import Cancelled
 from packshot.ports import Jobs
 from packshot.principal import Principal
 from packshot.steps.apply import apply

@@ -5,8 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from packshot import observe, providers, timing
+from packshot.facts import CallFact, DeadlinePassed, Dispatch, Ingest, Nudged
 from packshot.job import Job, Step
-from packshot.lifecycle import RETRY_MS, CallFact, DeadlinePassed, Dispatch, Ingest, Nudged
+from packshot.lifecycle import RETRY_MS
 from packshot.ports import Jobs
 from packshot.providers import Later, Unknown
 from packshot.steps.apply import apply

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from packshot import catalog, providers
 from packshot.egress import NoAnswer, NotSent
+from packshot.facts import Accepted, Busy, CallFact, Delivered, Lost, Refused, Running
 from packshot.job import Attempt, Failure
-from packshot.lifecycle import Accepted, Busy, CallFact, Delivered, Lost, Refused, Running
 from packshot.ports import Http, Secrets
 from packshot.providers import Credentials, Later, No, Provider, Ready, Reply, Taken, Unknown, Working
 from packshot.timing import Looks, Timings
