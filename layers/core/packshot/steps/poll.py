@@ -12,7 +12,7 @@ BATCH = 10
 """Jobs looked after in one pass."""
 
 LIFE_MS = 240_000
-"""How old one execution may get before it hands over to the next: Express ends at 5 minutes."""
+"""How old one execution may get, its next wait included, before it hands over: Express ends at 5 minutes."""
 
 LINGER_S = 6
 """How long a poller that has let go of its lane stays: a little longer than others believe in a lease unread."""
@@ -53,7 +53,8 @@ def poll(lane: str, started: int, *, room: Tender, lease: Lease) -> Pass:
     ahead = room.jobs.due(lane, now + LOOK_AHEAD_MS, 1)
     if not ahead:  # somebody may have counted on this poller just before it let go: look once more
         return Pass("wait", LINGER_S) if lease.release(lane) else Pass("done")
-    if now - started > LIFE_MS:
+    seconds = max(1, -(-(ahead[0][2] - now) // 1000))
+    if now + seconds * 1000 - started > LIFE_MS:
         return Pass("restart")
     lease.renew(lane, now + LIFE_MS)
-    return Pass("wait", max(1, -(-(ahead[0][2] - now) // 1000)))
+    return Pass("wait", seconds)
