@@ -270,3 +270,14 @@ def test_any_sequence_of_facts_keeps_the_promises(choices: list[tuple[int, int, 
         else:
             assert after.charged is None and after.due is not None and after.lane is not None
         now = after
+
+
+@pytest.mark.parametrize("step", [Step.INTENT, Step.RUNNING])
+def test_a_provider_that_outlives_the_job_is_told_to_stop(step: Step) -> None:
+    after, effects = advance(job(step), DeadlinePassed(60_000))
+    assert after.state is State.FAILED and effects == (Announce("job.failed"), CancelRemote(0))
+
+
+def test_a_provider_that_said_no_is_not_told_to_stop() -> None:
+    _, effects = advance(job(Step.RUNNING, routes=1), Refused(0, 1, 2_000, FAILURE))
+    assert effects == (Announce("job.failed"),)

@@ -41,6 +41,8 @@ MAX_ATTEMPTS = 6
 
 TOO_FEW = Failure("provider_too_few", "The provider gave fewer pictures than were asked for.")
 
+EXPIRED = Failure("deadline_exceeded", "The picture was not ready before its deadline.")
+
 LEGAL: dict[Step, frozenset[type]] = {
     Step.WAITING: frozenset({Intended, Nudged}),
     Step.INTENT: frozenset({Accepted, Running, Delivered, Refused, Busy, Lost, Ingested, Nudged}),
@@ -84,7 +86,8 @@ def owed(before: Job | None, after: Job) -> tuple[Effect, ...]:
     for index, call in enumerate(after.calls):
         old = before.calls[index] if before else None
         if after.state.terminal:
-            if call.step in (Step.INTENT, Step.RUNNING) and not (before and before.state.terminal):
+            abandoned = call.step in (Step.INTENT, Step.RUNNING) or call.failure == EXPIRED
+            if abandoned and not (before and before.state.terminal):
                 effects.append(CancelRemote(index))
         elif old is None or (old.step, len(old.attempts), old.route) != (call.step, len(call.attempts), call.route):
             effects.extend(_of_step(after, index, call))
@@ -191,15 +194,14 @@ def _finish(job: Job, at: int) -> Job:
 
 
 def _expire(job: Job, at: int) -> Job:
-    failure = Failure("deadline_exceeded", "The picture was not ready before its deadline.")
     if at >= job.deadline:
         calls = tuple(
-            call if call.step.settled else replace(call, step=Step.FAILED, due=0, failure=failure) for call in job.calls
+            call if call.step.settled else replace(call, step=Step.FAILED, due=0, failure=EXPIRED) for call in job.calls
         )
         return _close(replace(job, calls=calls), at)
     for index, call in enumerate(job.calls):
         if call.step in (Step.INTENT, Step.RUNNING) and call.attempt and at >= call.attempt.deadline:
-            job = _with(job, index, _next_route(job, call, failure, at, final=False))
+            job = _with(job, index, _next_route(job, call, EXPIRED, at, final=False))
     return _close(job, at) if all(call.step.settled for call in job.calls) else job
 
 
