@@ -21,7 +21,7 @@ from unittest import mock
 from bench.stub import Aws, serve
 from packshot import keys
 from packshot.aws import rows
-from packshot.wishes import SCOPES
+from packshot.scopes import SCOPES
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
 import build_layer

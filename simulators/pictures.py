@@ -16,15 +16,24 @@ MAX_PIXELS = 64_000_000
 
 
 @lru_cache(maxsize=24)
-def render(prompt: str, product: bytes | None, width: int, height: int, seed: int, form: str) -> bytes:
-    """A finished picture, encoded. `product` is an encoded input picture; one that does not decode is left out."""
+def render(
+    prompt: str, product: bytes | None, width: int, height: int, seed: int, form: str, mask: bytes | None = None
+) -> bytes:
+    """A finished picture, encoded. `product` is an encoded input picture; one that does not decode is left out.
+
+    With a `mask`, the product's own picture is kept and the set is painted where the mask is white.
+    """
     chance = random.Random(seed)
     hue = chance.random()
     canvas = _set(width, height, hue, chance)
-    cut = _cutout(product) if product else None
-    cut = cut or _stand_in(random.Random(f"{prompt}/{seed}"), (hue + 0.45) % 1)
-    _place(canvas, cut, chance.uniform(0.46, 0.54))
-    _caption(canvas, prompt)
+    whole, white = (_flat(product), _flat(mask)) if product and mask else (None, None)
+    if whole and white:
+        canvas = Image.composite(canvas, whole.resize(canvas.size), white.convert("L").resize(canvas.size))
+    else:
+        cut = _cutout(product) if product else None
+        cut = cut or _stand_in(random.Random(f"{prompt}/{seed}"), (hue + 0.45) % 1)
+        _place(canvas, cut, chance.uniform(0.46, 0.54))
+        _caption(canvas, prompt)
     out = io.BytesIO()
     canvas.save(out, FORMATS[form], **({"quality": 90} if FORMATS[form] != "PNG" else {"compress_level": 1}))
     return out.getvalue()
@@ -84,6 +93,17 @@ def _cutout(data: bytes) -> Image.Image | None:
             whole.putalpha(mask.filter(ImageFilter.MedianFilter(5)).filter(ImageFilter.GaussianBlur(1)))
     box = whole.getchannel("A").point([0 if level < 40 else 255 for level in range(256)]).getbbox()
     return whole.crop(box) if box else None
+
+
+def _flat(data: bytes) -> Image.Image | None:
+    """The picture as it is, without transparency."""
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            if image.width * image.height > MAX_PIXELS:
+                return None
+            return ImageOps.exif_transpose(image).convert("RGB")
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None
 
 
 def _stand_in(chance: random.Random, hue: float) -> Image.Image:

@@ -74,14 +74,16 @@ class Simulator:
                 return as_json(200, {"type": "organization", "username": "simulated", "name": "Simulated"})
             case "GET", "v1", "models", owner, name if (slug := f"{owner}/{name}") in MODELS:
                 return as_json(200, describe(slug, f"{self.url}/{slug}"))
+            case "GET", "v1", "models", owner, name, "versions", number if slug_of(number) == f"{owner}/{name}":
+                return as_json(200, describe(f"{owner}/{name}", self.url)["latest_version"])
         return problem(404, "Not found", "The requested resource could not be found.")
 
     # --- create ------------------------------------------------------------------------------------------------------
     def _create(self, call: Call, slug: str | None) -> Answer:
         body = json.loads(call.body)
         body = body if isinstance(body, dict) else {}
-        slug = slug or slug_of(str(body.get("version", "")))
-        if slug not in MODELS:
+        by_name, slug = slug, slug or slug_of(str(body.get("version", "")))
+        if slug not in MODELS or (by_name and "version" in MODELS[slug]):
             return problem(404, "Not found", "The requested resource could not be found.")
         inputs, hook, events = body.get("input"), body.get("webhook"), body.get("webhook_events_filter") or []
         wait = _PREFER.fullmatch(call.headers.get("prefer", "wait=1"))
@@ -98,8 +100,9 @@ class Simulator:
             wrong.append(("headers", "Cancel-After or Prefer is not valid"))
         if wrong or wait is None or not isinstance(inputs, dict):
             return invalid(wrong)
-        asked = {name: value or "" for name, value in DIRECTIVE.findall(inputs["prompt"])}
-        if refusal := self._refusal(asked, slug + inputs["prompt"]):
+        words = str(inputs.get("prompt", ""))
+        asked = {name: value or "" for name, value in DIRECTIVE.findall(words)}
+        if refusal := self._refusal(asked, slug + words):
             return refusal
         made = self._make(slug, inputs, asked, body, span)
         if "500-after" in asked:
@@ -135,7 +138,7 @@ class Simulator:
     def _make(self, slug: str, inputs: dict[str, Any], asked: dict[str, str], body: dict[str, Any],
               span: int | None) -> Prediction:  # fmt: skip
         with self.lock:
-            key = f"{slug} {inputs.get('seed', '')} {inputs['prompt']}"
+            key = f"{slug} {inputs.get('seed', '')} {inputs.get('prompt', '')}"
             self.seen[key] += "seed" not in inputs  # without a seed, the same words give another picture each time
             seed = int.from_bytes(hashlib.sha256(f"{key} {self.seen[key]}".encode()).digest()[:6])
             events = tuple(body.get("webhook_events_filter") or ("output", "completed"))
@@ -166,21 +169,31 @@ class Simulator:
         return self.world.later(max(0, rest - (time.time() - made.started)), lambda: self._finish(made))
 
     def _load(self, made: Prediction) -> None:
-        """Fetch every input picture; keep the first, which is the product."""
-        schema = MODELS[made.model]["input"]
-        named = [value for name, value in made.input.items() if schema[name].get("type") in ("image", "images")]
-        for url in [url for value in named for url in (value if isinstance(value, list) else [value])]:
-            data = fetch(url)
-            measured = size_of(data)
-            if measured is None:
-                raise OSError("not a picture")
-            if made.product is None:
-                made.product = hashlib.sha256(data).hexdigest()
-                made.size = measured
-                with self.lock:
-                    self.blobs[made.product] = data
-                    while len(self.blobs) > 200:
-                        self.blobs.popitem(last=False)
+        """Fetch every input picture; keep the first, which is the product, and the mask."""
+        schema, masked = MODELS[made.model]["input"], None
+        for name, value in made.input.items():
+            kind = schema[name].get("type")
+            if kind not in ("image", "images", "mask"):
+                continue
+            for url in value if isinstance(value, list) else [value]:
+                data = fetch(url)
+                measured = size_of(data)
+                if measured is None:
+                    raise OSError("not a picture")
+                if kind == "mask":
+                    made.mask, masked = self._keep(data), measured
+                elif made.product is None:
+                    made.product, made.size = self._keep(data), measured
+        if masked and masked != made.size:
+            raise OSError("image and mask have different sizes")
+
+    def _keep(self, data: bytes) -> str:
+        key = hashlib.sha256(data).hexdigest()
+        with self.lock:
+            self.blobs[key] = data
+            while len(self.blobs) > 200:
+                self.blobs.popitem(last=False)
+        return key
 
     def _finish(self, made: Prediction) -> None:
         asked = made.directives
@@ -192,7 +205,8 @@ class Simulator:
             return self._end(made, "canceled")
         made.size = measure(made.model, made.input, made.size)
         several = made.input.get("sequential_image_generation") == "auto" and made.input.get("max_images")
-        wanted = int(made.input.get("number_of_images") or several or 1) + int(asked.get("extra", 0))
+        number = made.input.get("number_of_images") or made.input.get("num_outputs") or several or 1
+        wanted = int(number) + int(asked.get("extra", 0))
         return self._end(made, "succeeded", pictures=0 if "no-image" in asked else wanted)
 
     def _end(self, made: Prediction, status: str, error: str | None = None, pictures: int = 0) -> None:
@@ -244,7 +258,8 @@ class Simulator:
             return Answer(404, b"Not found", {"content-type": "text/plain"})
         if "broken-output" in made.directives:
             return Answer(200, b"<html>not a picture</html>", {"content-type": "image/png"})
-        caption = DIRECTIVE.sub("", made.input["prompt"]).strip()
+        caption = DIRECTIVE.sub("", made.input.get("prompt", "")).strip()
         width, height = made.size or (1024, 1024)
-        data = render(caption, self.blobs.get(made.product or ""), width, height, made.seed + int(index), suffix)
+        product, mask = self.blobs.get(made.product or ""), self.blobs.get(made.mask or "")
+        data = render(caption, product, width, height, made.seed + int(index), suffix, mask)
         return Answer(200, data, {"content-type": f"image/{suffix.replace('jpg', 'jpeg')}"})

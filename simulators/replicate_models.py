@@ -1,4 +1,7 @@
-"""What each simulated Replicate model takes (fields: `replicate_models.json`) and how large its pictures are."""
+"""What each simulated Replicate model takes (fields: `replicate_models.json`) and how large its pictures are.
+
+A model with a `version` there is a community model: it is run by that id, not by its name.
+"""
 
 import hashlib
 import json
@@ -18,7 +21,7 @@ _SPAN = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?")
 
 def version_of(slug: str) -> str:
     """A model's version id: 64 hex digits."""
-    return hashlib.sha256(slug.encode()).hexdigest()
+    return str(MODELS[slug].get("version") or hashlib.sha256(slug.encode()).hexdigest())
 
 
 def describe(slug: str, url: str) -> dict[str, Any]:
@@ -78,7 +81,7 @@ def _fault(one: Mapping[str, Any] | None, name: str, value: object) -> Iterator[
             fits = isinstance(value, int) and not isinstance(value, bool)
         case "number":
             fits = isinstance(value, (int, float)) and not isinstance(value, bool)
-        case "image":
+        case "image" | "mask":
             fits = isinstance(value, str) and bool(_WEB.fullmatch(value))
         case _:
             fits = isinstance(value, list) and all(isinstance(url, str) and _WEB.fullmatch(url) for url in value)
@@ -91,8 +94,10 @@ def _fault(one: Mapping[str, Any] | None, name: str, value: object) -> Iterator[
 
 
 def measure(slug: str, given: Mapping[str, Any], product: tuple[int, int] | None) -> tuple[int, int]:
-    """The output's width and height."""
+    """The output's width and height; a repainted picture keeps its own."""
     fields = MODELS[slug]["input"]
+    if product and "mask" in given:
+        return product
 
     def value(name: str) -> Any:
         return given.get(name, fields.get(name, {}).get("default"))
@@ -100,10 +105,12 @@ def measure(slug: str, given: Mapping[str, Any], product: tuple[int, int] | None
     if "custom" in (value("size"), value("aspect_ratio")):
         step = 1 if "size" in fields else 32
         return max(step, value("width") // step * step), max(step, value("height") // step * step)
+    if "aspect_ratio" not in fields:
+        return (value("width") or 1024) // 8 * 8, (value("height") or 1024) // 8 * 8
     wanted, area = value("aspect_ratio"), TIERS.get(value("resolution") or value("size") or "1K", 1) * 2**20
     if slug.startswith("openai/"):
         return {"3:2": (1536, 1024), "2:3": (1024, 1536)}.get(wanted, (1024, 1024))
-    if wanted == "match_input_image":
+    if wanted == "match_input_image" or (product and given.get("match_input_image")):
         width, height = product or (1, 1)
     else:
         width, height = (int(part) for part in wanted.split(":"))

@@ -58,13 +58,14 @@ class Prediction:
     pictures: int = 0
     size: tuple[int, int] | None = None
     product: str | None = None
+    mask: str | None = None
     done: threading.Event = field(default_factory=threading.Event)
 
     @property
     def suffix(self) -> str:
         """The output files' ending."""
-        form = MODELS[self.model]["input"].get("output_format")
-        return str(self.input.get("output_format") or (form or {"default": "jpg"})["default"])
+        form = MODELS[self.model]["input"].get("output_format", {})
+        return str(self.input.get("output_format") or form.get("default") or MODELS[self.model].get("files", "jpg"))
 
     def removed(self, retention: float) -> bool:
         """Whether results and inputs are deleted by now; never with an endless `retention`."""

@@ -257,8 +257,8 @@ def admin(*arguments: str) -> dict[str, Any]:
 
 
 def seed_account() -> dict[str, Any]:
-    """Make the account that `up` hands out, with credits, a live key and a test key."""
-    made = admin("create-account", "demo", "--topup", "10000", "--rpm", "600", "--burst", "100")
+    """Make the account that `up` hands out, with 10,000 credits (1,000 are its plan's), a live key and a test key."""
+    made = admin("create-account", "demo", "--plan", "pro", "--topup", "9000", "--rpm", "600", "--burst", "100")
     return {
         "account": made["account"],
         "callback_secret": made["callback_secret"],

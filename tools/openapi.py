@@ -1,12 +1,13 @@
-"""Make `openapi.json` and `validators.json` from `packshot.api.models`; with `--check`, say whether they are stale.
+"""Make `openapi.json` and `validators.json` from `packshot.api`'s models; with `--check`, say whether they are stale.
 
 Paths and methods come from the native dialect's own route table, examples from its contract tests: a document that
 disagrees with the code cannot be written.
 """
 
 import json
+import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,7 @@ def plain(schema: Mapping[str, Any]) -> dict[str, Any]:
         return {"type": "typed-dict", "fields": fields, "extra_behavior": "forbid", "config": {"strict": True}}
     if kind == "default":
         return plain(schema["schema"])
-    if kind not in ("str", "int", "bool", "literal", "list", "dict", "nullable"):
+    if kind not in ("str", "int", "float", "bool", "literal", "list", "dict", "nullable"):
         raise ValueError(f"{kind}: not a kind of value that validators.json can hold")
     nested = ("schema", "items_schema", "keys_schema", "values_schema")
     kept = {
@@ -102,22 +103,87 @@ OPERATIONS: Mapping[str, Operation] = {
         "quote", "What a job would cost", "Jobs", {200: "QuoteItem"}, body="JobRequest", scope="jobs:read"
     ),
     "GET models": Operation("listModels", "The models", "Catalogue", {200: "ModelList"}, scope="jobs:read"),
-    "GET presets": Operation("listPresets", "The presets", "Catalogue", {200: "PresetList"}, scope="jobs:read"),
+    "GET presets": Operation(
+        "listPresets", "The presets", "Catalogue", {200: "PresetList"}, query="PresetsQuery", scope="jobs:read"
+    ),
+    "POST presets": Operation(
+        "createPreset",
+        "Make a preset",
+        "Catalogue",
+        {201: "PresetItem"},
+        body="PresetRequest",
+        scope="jobs:write",
+        refuses=(409,),
+    ),
+    "GET presets/{id}": Operation(
+        "getPreset",
+        "One preset; `id@version` is an older version",
+        "Catalogue",
+        {200: "PresetItem"},
+        scope="jobs:read",
+    ),
+    "PUT presets/{id}": Operation(
+        "changePreset",
+        "The next version of a preset of your own",
+        "Catalogue",
+        {200: "PresetItem"},
+        body="PresetRequest",
+        scope="jobs:write",
+        refuses=(409,),
+    ),
+    "DELETE presets/{id}": Operation(
+        "deletePreset", "Forget a preset of your own", "Catalogue", {204: ""}, scope="jobs:write"
+    ),
     "POST assets": Operation(
         "createAsset",
-        "Keep a picture, or prepare to upload one",
+        "Keep a picture, have it fetched, or prepare to upload one",
         "Assets",
         {201: "AssetItem|UploadTicket"},
-        body="UploadRequest",
+        body="UploadRequest|ImportRequest",
         scope="jobs:write",
     ),
     "GET assets": Operation(
-        "listAssets", "List assets", "Assets", {200: "AssetList"}, query="PageQuery", scope="jobs:read"
+        "listAssets", "List assets", "Assets", {200: "AssetList"}, query="AssetsQuery", scope="jobs:read"
     ),
     "GET assets/{id}": Operation(
         "getAsset", "One asset: whether it is ready", "Assets", {200: "AssetItem"}, scope="jobs:read"
     ),
-    "GET account": Operation("getAccount", "Balances and limits", "Account", {200: "AccountItem"}, scope="usage:read"),
+    "DELETE assets/{id}": Operation("deleteAsset", "Forget a picture", "Assets", {204: ""}, scope="jobs:write"),
+    "POST profiles": Operation(
+        "createProfile",
+        "Keep reference pictures under one name",
+        "Profiles",
+        {201: "ProfileItem"},
+        body="ProfileRequest",
+        scope="jobs:write",
+        refuses=(409,),
+    ),
+    "GET profiles": Operation(
+        "listProfiles", "List profiles", "Profiles", {200: "ProfileList"}, query="ProfilesQuery", scope="jobs:read"
+    ),
+    "GET profiles/{id}": Operation(
+        "getProfile", "One profile: whether it is ready", "Profiles", {200: "ProfileItem"}, scope="jobs:read"
+    ),
+    "DELETE profiles/{id}": Operation(
+        "deleteProfile", "Forget a profile and its pictures", "Profiles", {204: ""}, scope="jobs:write"
+    ),
+    "GET profiles/{id}/picture": Operation(
+        "getProfilePicture", "Its first picture", "Profiles", {200: "image/jpeg"}, scope="jobs:read"
+    ),
+    "GET account": Operation(
+        "getAccount", "Balances, plan and limits", "Account", {200: "AccountItem"}, scope="usage:read"
+    ),
+    "PATCH account": Operation(
+        "changeAccount",
+        "Choose models by operation",
+        "Account",
+        {200: "AccountItem"},
+        body="AccountChange",
+        scope="account:manage",
+    ),
+    "GET usage": Operation(
+        "getUsage", "What each key used", "Account", {200: "UsageItem"}, query="UsageQuery", scope="usage:read"
+    ),
     "POST account/callback-secret/rotate": Operation(
         "rotateAccountSecret",
         "A new secret for the callback_url of jobs",
@@ -184,6 +250,13 @@ OPERATIONS: Mapping[str, Operation] = {
         refuses=(409,),
     ),
     "GET openapi.json": Operation("getOpenApi", "This document", "About", {200: "*"}),
+    "GET pictures/assets/{account}/{id}": Operation(
+        "openAsset", "A kept picture at its lasting address", "Pictures", {302: ""}
+    ),
+    "GET pictures/assets/{account}/{id}/thumbnail": Operation("openThumbnail", "Its thumbnail", "Pictures", {302: ""}),
+    "GET pictures/outputs/{account}/{job}/{name}": Operation(
+        "openOutput", "A finished picture at its lasting address", "Pictures", {302: ""}
+    ),
 }
 
 PARAMETERS: Mapping[str, Any] = {
@@ -201,12 +274,20 @@ PARAMETERS: Mapping[str, Any] = {
         "example": "wait=20",
         "description": "`wait=N` (0 to 600 s, RFC 7240) holds the answer until the job ends; `respond-async` does not.",
     },
-    "Id": {
-        "name": "id",
-        "in": "path",
-        "required": True,
-        "schema": {"type": "string"},
-        "description": "The thing's id.",
+    **{
+        name.capitalize(): {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "schema": {"type": "string"},
+            "description": said,
+        }
+        for name, said in (
+            ("id", "The thing's id."),
+            ("account", "The account's id."),
+            ("job", "The job's id."),
+            ("name", "The picture's name."),
+        )
     },
 }
 
@@ -223,7 +304,7 @@ HEADERS: Mapping[str, Any] = {
         "example": '"requests";q=60;w=60;burst=20',
     },
     "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}},
-    "Location": {"description": "The job's path.", "schema": {"type": "string"}},
+    "Location": {"description": "The job's path, or where the picture lies.", "schema": {"type": "string"}},
     "Idempotency-Replayed": {
         "description": "`true` when the job is that of an earlier request.",
         "schema": {"type": "string"},
@@ -270,7 +351,8 @@ def document() -> dict[str, Any]:
     from pydantic.json_schema import models_json_schema
 
     from packshot.api import PREFIX
-    from packshot.api.models import ANSWERS, REQUESTS
+    from packshot.api.models import REQUESTS
+    from packshot.api.shapes import ANSWERS
     from packshot.dialects.native import ROUTES
 
     routes = {f"{method} {path}" for path, methods in ROUTES.items() for method in methods}
@@ -288,7 +370,7 @@ def document() -> dict[str, Any]:
             )
             for method in methods
         }
-    hidden = {"JobsQuery", "PageQuery", "EmptyRequest"}
+    hidden = {each.query for each in OPERATIONS.values()} | {"EmptyRequest"}
     return {
         "openapi": "3.1.0",
         "info": {
@@ -320,14 +402,16 @@ def document() -> dict[str, Any]:
 def _operation(
     path: str, method: str, its: Operation, shapes: Mapping[str, Any], examples: list[Any]
 ) -> dict[str, Any]:
-    parameters = [{"$ref": "#/components/parameters/Id"}] if "{id}" in path else []
+    named = re.findall("{([a-z]+)}", path)
+    parameters: list[dict[str, Any]] = [{"$ref": f"#/components/parameters/{name.capitalize()}"} for name in named]
     if its.id == "createJob":
         parameters += [{"$ref": f"#/components/parameters/{name}"} for name in ("IdempotencyKey", "Prefer")]
     if its.query:
-        parameters += [_parameter(name, schema) for name, schema in shapes[its.query]["properties"].items()]
-    refuses = {422, 500, 503, *its.refuses, *((401, 403, 429) if its.scope else ())}
-    refuses |= {400, 413, 415} if method in ("POST", "PATCH") else set()
-    refuses |= {404} if "{id}" in path else set()
+        query = shapes[its.query]
+        parameters += [_parameter(name, each, query.get("required", ())) for name, each in query["properties"].items()]
+    refuses = {401, 422, 429, 500, 503, *its.refuses, *((403,) if its.scope else ())}
+    refuses |= {400, 413, 415} if method in ("POST", "PUT", "PATCH") else set()
+    refuses |= {404} if named else set()
     found: dict[str, Any] = {"operationId": its.id, "summary": its.summary, "tags": [its.tag]}
     if its.scope:
         found["description"] = f"Needs the scope `{its.scope}`."
@@ -346,16 +430,10 @@ def _operation(
 
 def _request(its: Operation, examples: list[Any]) -> dict[str, Any]:
     shown = {each["name"]: {"value": each["request"]["json"]} for each in examples if "json" in each["request"]}
-    body: dict[str, Any] = {"schema": {"$ref": f"#/components/schemas/{its.body}"}}
+    body = {"schema": _one_of(its.body)}
     content: dict[str, Any] = {"application/json": {**body, "examples": shown} if shown else body}
     if its.id == "createAsset":
-        form = {
-            "type": "object",
-            "required": ["file"],
-            "additionalProperties": False,
-            "properties": {"file": {"type": "string", "contentMediaType": "application/octet-stream"}},
-        }
-        content["multipart/form-data"] = {"schema": form}
+        content["multipart/form-data"] = {"schema": _one_of("AssetForm")}
         content |= {kind: {"schema": {"type": "string", "contentMediaType": kind}} for kind in PICTURES}
     return {"required": its.body != "RotateRequest", "content": content}
 
@@ -365,16 +443,18 @@ def _answer(its: Operation, status: int, shape: str, examples: list[Any]) -> dic
         "X-Request-Id",
         *(("RateLimit", "RateLimit-Policy") if its.scope else ()),
         *(("Location", "Idempotency-Replayed") if its.id == "createJob" else ()),
+        *(("Location",) if status == 302 else ()),
     ]
-    words = {200: "As it stands.", 201: "Made.", 202: "Accepted.", 204: "Gone."}
+    words = {200: "As it stands.", 201: "Made.", 202: "Accepted.", 204: "Gone.", 302: "It lies there, for a while."}
     found: dict[str, Any] = {
         "description": words[status],
         "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in names},
     }
     if not shape:
         return found
-    refs = [{"$ref": f"#/components/schemas/{name}"} for name in shape.split("|")]
-    schema: dict[str, Any] = {"type": "object"} if shape == "*" else refs[0] if len(refs) == 1 else {"oneOf": refs}
+    if "/" in shape:
+        return {**found, "content": {shape: {"schema": {"type": "string", "contentMediaType": shape}}}}
+    schema = {"type": "object"} if shape == "*" else _one_of(shape)
     shown = {
         each["name"]: {"value": each["response"]["json"]}
         for each in examples
@@ -384,7 +464,12 @@ def _answer(its: Operation, status: int, shape: str, examples: list[Any]) -> dic
     return {**found, "content": {"application/json": content}}
 
 
-def _parameter(name: str, schema: Mapping[str, Any]) -> dict[str, Any]:
+def _one_of(names: str) -> dict[str, Any]:
+    refs = [{"$ref": f"#/components/schemas/{name}"} for name in names.split("|")]
+    return {"oneOf": refs} if refs[1:] else refs[0]
+
+
+def _parameter(name: str, schema: Mapping[str, Any], required: Sequence[str]) -> dict[str, Any]:
     kept = {
         key: value
         for key, value in schema.items()
@@ -393,7 +478,7 @@ def _parameter(name: str, schema: Mapping[str, Any]) -> dict[str, Any]:
     kinds = [kind for kind in kept.pop("anyOf", []) if kind != {"type": "null"}]
     kept |= kinds[0] if kinds else {}
     said = {"description": schema["description"]} if "description" in schema else {}
-    return {"name": name, "in": "query", "required": False, **said, "schema": kept}
+    return {"name": name, "in": "query", "required": name in required, **said, "schema": kept}
 
 
 def _problem(status: int) -> dict[str, Any]:

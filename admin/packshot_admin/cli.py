@@ -9,11 +9,15 @@ import json
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import redirect_stdout
 from dataclasses import replace
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from packshot import catalog
+from packshot.brief import OPERATIONS
 from packshot.errors import CallerError, PackshotError
+from packshot.principal import STATUSES
 from packshot_admin import commands, stack
 from packshot_admin.commands import Result
 from packshot_admin.stack import Mistake, Stack
@@ -24,7 +28,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(argv)
     run: Callable[[Stack, argparse.Namespace], Result] = given.run
     try:
-        result = run(_stack(given), given)
+        with redirect_stdout(sys.stderr):  # the core logs to stdout, which is for the result alone
+            result = run(_stack(given), given)
     except Mistake as error:
         return _fail(str(error), 2)
     except CallerError as error:
@@ -57,6 +62,7 @@ def _text(facts: Mapping[str, object], indent: str = "") -> list[str]:
         label = f"{indent}{name.replace('_', ' ')}:"
         if isinstance(value, list) and value and isinstance(value[0], dict):
             lines.append(label)
+            lines.append(f"{indent}  " + "  ".join(value[0]))
             lines += [f"{indent}  " + "  ".join(str(_short(one)) for one in row.values()) for row in value]
         else:
             lines.append(f"{label} {_short(value)}")
@@ -95,8 +101,29 @@ def _parser() -> argparse.ArgumentParser:
     one = verb(commands.create_account)
     one.add_argument("name")
     one.add_argument("--id", default="", help="default: a new acc_… id")
-    for option, default in (("--monthly", 0), ("--topup", 0), ("--rpm", 60), ("--burst", 20)):
-        one.add_argument(option, type=int, default=default, metavar="N")
+    one.add_argument("--plan", choices=tuple(catalog.plans()), default="free")
+    one.add_argument("--email", default="")
+    one.add_argument("--status", choices=STATUSES, default="active")
+    one.add_argument("--topup", type=int, default=0, metavar="N", help="credits that do not lapse")
+    for option, about in (
+        ("--monthly", "credits until the first renewal"),
+        ("--allowance", "credits a month from then on; with 0 it does not renew"),
+        ("--rpm", "requests a minute of each key"),
+        ("--burst", "requests at once"),
+    ):
+        one.add_argument(option, type=int, metavar="N", help=f"{about}; default: the plan's")
+    one = verb(commands.set_plan)
+    one.add_argument("account")
+    one.add_argument("plan", choices=tuple(catalog.plans()))
+    one.add_argument("--allowance", type=int, metavar="N", help="credits a month; default: the plan's")
+    one = verb(commands.set_status)
+    one.add_argument("account")
+    one.add_argument("status", choices=STATUSES)
+    one = verb(commands.set_model)
+    one.add_argument("account")
+    one.add_argument("operation", choices=OPERATIONS)
+    one.add_argument("model", help="or '': the default again")
+    verb(commands.renew).add_argument("account")
     one = verb(commands.grant)
     one.add_argument("account")
     one.add_argument("--pool", choices=("monthly", "topup"), required=True)
@@ -114,6 +141,10 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("account", nargs="?", default="")
     one.add_argument("--all", action="store_true")
     verb(commands.list_accounts)
+    one = verb(commands.usage)
+    one.add_argument("account")
+    one.add_argument("--since", required=True, metavar="TIME", help="2026-11-01, or 2026-11-01T08:30:00Z")
+    one.add_argument("--until", default="", metavar="TIME", help="default: now")
     one = verb(commands.set_provider_key)
     one.add_argument("provider")
     one.add_argument("fields", nargs="+", metavar="FIELD=VALUE")

@@ -9,20 +9,27 @@ import sys
 import time
 from argparse import Namespace
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, timedelta
 
-from packshot import ids, keys, providers
+from packshot import catalog, ids, keys, providers
 from packshot.aws import secrets
 from packshot.aws.accounts import Account, AccountTable
 from packshot.aws.books import Books
+from packshot.aws.jobs import JobTable
+from packshot.aws.renewals import Renewals
 from packshot.aws.sealed import Sealer
-from packshot.errors import not_found
+from packshot.errors import Unavailable, not_found
 from packshot.job import Credits
-from packshot.wishes import SCOPES
+from packshot.ledger import month_later
+from packshot.scopes import SCOPES
 from packshot_admin.stack import Mistake, Stack
 
 ALL_SCOPES = tuple(sorted(set(SCOPES.values())))
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +46,91 @@ def create_account(stack: Stack, given: Namespace) -> Result:
     account, now = given.id or ids.make("acc", _now(), os.urandom(10)), _now()
     if not _ID.fullmatch(account) or account == "accounts":
         raise Mistake("an account's id has up to 64 letters, digits, - and _")
-    if min(given.monthly, given.topup) < 0 or min(given.rpm, given.burst) < 1:
+    if given.email and not _EMAIL.fullmatch(given.email):
+        raise Mistake(f"{given.email!r} is no email address")
+    plan = catalog.plans()[given.plan]
+    monthly, allowance = _or(given.monthly, plan["monthly"]), _or(given.allowance, plan["monthly"])
+    rpm, burst = _or(given.rpm, plan["requests_per_minute"]), _or(given.burst, plan["burst"])
+    if min(monthly, given.topup, allowance) < 0 or min(rpm, burst) < 1:
         raise Mistake("credits cannot be negative, limits must be 1 or more")
     secret = "whsec_" + base64.b64encode(os.urandom(24)).decode()
     sealed = Sealer(stack.need("key_id")).seal(account, secret.encode())
-    granted = Credits(given.monthly, given.topup)
+    granted = Credits(monthly, given.topup)
     Books(stack.need("table")).create(
-        Account(account, given.name, "active", now, granted, granted, given.rpm, given.burst, sealed)
+        Account(
+            account,
+            given.name,
+            given.status,
+            now,
+            granted,
+            granted,
+            rpm,
+            burst,
+            sealed,
+            plan=given.plan,
+            allowance=allowance,
+            renews=month_later(now) if allowance else None,
+            email=given.email or None,
+        )
     )
     return Result({"account": account, "callback_secret": secret}, "The callback secret is not shown again.")
+
+
+def set_plan(stack: Stack, given: Namespace) -> Result:
+    """Move an account to a plan: its limits now, its allowance from the next renewal on."""
+    account, plan = _account(stack, given.account), catalog.plans()[given.plan]
+    allowance = _or(given.allowance, plan["monthly"])
+    if allowance < 0:
+        raise Mistake("credits cannot be negative")
+    rpm, burst = plan["requests_per_minute"], plan["burst"]
+    put = {"plan": given.plan, "rpm": rpm, "burst": burst, "allowance": allowance or None}
+    starts = month_later(_now()) if allowance and account.renews is None else None
+    Books(stack.table).change(account.id, put, renews=starts)
+    renews = account.renews if starts is None else starts
+    facts = {
+        "account": account.id,
+        "plan": given.plan,
+        "requests_per_minute": rpm,
+        "burst": burst,
+        "allowance": allowance,
+        "renews": _date(renews),
+    }
+    later = "" if renews is None else " Its credits change at the renewal, not now."
+    return Result(facts, f"Its keys follow within a minute.{later}")
+
+
+def set_status(stack: Stack, given: Namespace) -> Result:
+    """Say whether an account may spend, may only look, or is shut out."""
+    Books(stack.need("table")).change(given.account, {"status": given.status})
+    return Result({"account": given.account, "status": given.status}, "Its keys follow within a minute.")
+
+
+def set_model(stack: Stack, given: Namespace) -> Result:
+    """Choose the account's model of an operation; an empty one is the default again."""
+    able = [name for name, model in catalog.models().items() if given.operation in model.operations]
+    if given.model and given.model not in able:
+        raise Mistake(f"{given.model} cannot {given.operation}; these can: {', '.join(able)}")
+    AccountTable(stack.need("table")).choose(given.account, {given.operation: given.model})
+    models = dict(_account(stack, given.account).models)
+    return Result({"account": given.account, "models": models}, "Its keys follow within a minute.")
+
+
+def renew(stack: Stack, given: Namespace) -> Result:
+    """Bring an account's monthly pool up to date now, as the sweep would."""
+    before, now = _account(stack, given.account), _now()
+    with suppress(Unavailable):
+        Renewals(stack.table).renew(before.id, now)
+    after = _account(stack, before.id)
+    late = after.renews is not None and after.renews <= now
+    note = "It is too busy; try again." if late else "" if after.renews != before.renews else "Nothing was due."
+    facts = {
+        "account": after.id,
+        "renewed": after.renews != before.renews,
+        "available": asdict(after.available),
+        "allowance": after.allowance,
+        "renews": _date(after.renews),
+    }
+    return Result(facts, note, good=not late)
 
 
 def grant(stack: Stack, given: Namespace) -> Result:
@@ -86,24 +169,27 @@ def revoke_key(stack: Stack, given: Namespace) -> Result:
 
 
 def show_account(stack: Stack, given: Namespace) -> Result:
-    """Balances, keys, open jobs."""
-    books = Books(stack.need("table"))
-    account = AccountTable(stack.table).account(given.account)
-    if account is None:
-        raise not_found()
+    """Plan, balances, settings, keys, open jobs."""
+    account = _account(stack, given.account)
+    books = Books(stack.table)
     sums = books.sums(account.id)
     return Result(
         {
             "account": account.id,
             "name": account.name,
+            "email": account.email,
+            "plan": account.plan,
             "status": account.status,
             "created": _date(account.created),
+            "allowance": account.allowance,
+            "renews": _date(account.renews),
             "available": asdict(account.available),
             "reserved": asdict(sums.reserved),
             "spent": asdict(sums.spent),
             "granted": asdict(account.granted),
             "requests_per_minute": account.rpm,
             "burst": account.burst,
+            "models": dict(account.models),
             "keys": [
                 {
                     "id": key.id,
@@ -142,12 +228,32 @@ def verify_ledger(stack: Stack, given: Namespace) -> Result:
 
 
 def list_accounts(stack: Stack, given: Namespace) -> Result:
-    """Every account, with what it has left."""
+    """Every account, with its plan and what it has left."""
     table = AccountTable(stack.need("table"))
     found = [account for one in Books(stack.table).accounts() if (account := table.account(one))]
-    return Result(
-        {"accounts": [{"id": one.id, "name": one.name, "status": one.status, **asdict(one.available)} for one in found]}
-    )
+    rows = [
+        {"id": one.id, "name": one.name, "plan": one.plan, "status": one.status, **asdict(one.available)}
+        for one in found
+    ]
+    return Result({"accounts": rows})
+
+
+def usage(stack: Stack, given: Namespace) -> Result:
+    """What each key of an account used between two times."""
+    since, until = _time(given.since), _time(given.until) if given.until else _now()
+    if until <= since:
+        raise Mistake("--until must be later than --since")
+    account = _account(stack, given.account)
+    used = JobTable(stack.table).usage(account.id, since, until)
+    facts = {
+        "account": account.id,
+        "since": _instant(used.since),
+        "until": _instant(used.until),
+        "charged": sum(one.charged for one in used.keys),
+        "complete": used.complete,
+        "keys": [asdict(one) for one in used.keys],
+    }
+    return Result(facts, "" if used.complete else "There are more jobs than one look counts: go on from `until`.")
 
 
 def set_provider_key(stack: Stack, given: Namespace) -> Result:
@@ -169,6 +275,17 @@ def set_provider_key(stack: Stack, given: Namespace) -> Result:
     )
 
 
+def _account(stack: Stack, name: str) -> Account:
+    found = AccountTable(stack.need("table")).account(name)
+    if found is None:
+        raise not_found()
+    return found
+
+
+def _or(given: int | None, otherwise: int) -> int:
+    return otherwise if given is None else given
+
+
 def _ask(name: str) -> str:
     return getpass.getpass(f"{name}: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
 
@@ -184,5 +301,18 @@ def _now() -> int:
     return time.time_ns() // 1_000_000
 
 
-def _date(at: int) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at / 1000))
+def _date(at: int | None) -> str | None:
+    return None if at is None else time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at / 1000))
+
+
+def _instant(at: int) -> str:
+    return (_EPOCH + timedelta(milliseconds=at)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _time(text: str) -> int:
+    """ms of a date or a time; without an offset it is UTC."""
+    try:
+        when = datetime.fromisoformat(text)
+    except ValueError:
+        raise Mistake(f"{text!r} is no time; write 2026-11-01 or 2026-11-01T08:30:00Z") from None
+    return (when.replace(tzinfo=when.tzinfo or UTC) - _EPOCH) // timedelta(milliseconds=1)

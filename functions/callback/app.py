@@ -10,12 +10,14 @@ from packshot.aws.bus import EventBus
 from packshot.aws.deliveries import DeliveryTable
 from packshot.aws.endpoints import EndpointTable
 from packshot.aws.jobs import JobTable
+from packshot.aws.pictures import Bucket
 from packshot.aws.queues import Sqs
 from packshot.aws.receivers import Receivers
 from packshot.aws.sealed import Sealer
 from packshot.egress import Egress
 from packshot.messages import each
 from packshot.steps.callback import Courier, callback
+from packshot.steps.view import Gallery
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,7 @@ class Settings:
     bus_name: str
     egress_local: str
     api_url: str
+    outputs_bucket: str
 
 
 def now() -> int:
@@ -46,6 +49,7 @@ room = Courier(
     now,
     random.random,
     settings.api_url,
+    Gallery(Bucket(settings.outputs_bucket), settings.api_url),
 )
 
 

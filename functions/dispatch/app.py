@@ -22,6 +22,7 @@ class Settings:
 
     table_name: str
     uploads_bucket: str
+    outputs_bucket: str
     provider_secrets: str
     simulators_url: str
     api_url: str
@@ -33,6 +34,7 @@ http, timings = Egress(local=settings.egress_local == "1"), TimingTable(settings
 room = Dispatcher(
     JobTable(settings.table_name),
     Bucket(settings.uploads_bucket),
+    Bucket(settings.outputs_bucket),
     http,
     Upstream(SecretStore(), settings.provider_secrets, http, timings, settings.simulators_url),
     settings.api_url,

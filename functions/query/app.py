@@ -1,4 +1,4 @@
-"""GET and HEAD /packshot/…  A question comes in; the answer as things stand goes out. It changes nothing."""
+"""GET and HEAD.  A question comes in; the answer as things stand goes out. It changes nothing."""
 
 import time
 from dataclasses import dataclass
@@ -13,9 +13,12 @@ from packshot.aws.deliveries import DeliveryTable
 from packshot.aws.endpoints import EndpointTable
 from packshot.aws.jobs import JobTable
 from packshot.aws.pictures import Bucket
+from packshot.aws.presets import PresetTable
+from packshot.aws.profiles import ProfileTable
 from packshot.aws.rate import RateTable
 from packshot.principal import Principal
-from packshot.steps import query, serve
+from packshot.steps import large, query, serve
+from packshot.steps.view import Gallery
 from packshot.wire import Request
 from packshot.wishes import Wish
 
@@ -25,7 +28,9 @@ class Settings:
     """What this function is given."""
 
     table_name: str
+    uploads_bucket: str
     outputs_bucket: str
+    api_url: str
 
 
 def now() -> int:
@@ -34,17 +39,21 @@ def now() -> int:
 
 
 settings = env.load(Settings)
-accounts = AccountTable(settings.table_name)
+table, outputs = settings.table_name, Bucket(settings.outputs_bucket)
+accounts = AccountTable(table)
 library = query.Library(
-    JobTable(settings.table_name),
-    AssetTable(settings.table_name),
+    JobTable(table),
+    AssetTable(table, settings.api_url),
+    PresetTable(table),
+    ProfileTable(table),
     accounts,
-    EndpointTable(settings.table_name),
-    DeliveryTable(settings.table_name),
-    Bucket(settings.outputs_bucket),
+    EndpointTable(table),
+    DeliveryTable(table),
+    Gallery(outputs, settings.api_url),
+    Bucket(settings.uploads_bucket),
     now,
 )
-door = serve.Door(accounts, RateTable(settings.table_name), "read", generosity=10)
+door = serve.Door(accounts, RateTable(table), "read", generosity=10)
 
 
 def carry_out(wish: Wish, principal: Principal, request: Request) -> Answer:
@@ -56,4 +65,5 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """API Gateway events in, their answers out."""
     request_id = event["requestContext"].get("requestId") or context.aws_request_id
     arrived = partial(gateway.request_of, event)
-    return gateway.reply_of(serve.serve(arrived, request_id, door=door, carry_out=carry_out, now=now()))
+    response = serve.serve(arrived, request_id, door=door, carry_out=carry_out, now=now())
+    return gateway.reply_of(large.fit(response, outputs, request_id))

@@ -8,6 +8,7 @@ from typing import Any
 from packshot import env
 from packshot.aws.jobs import JobTable
 from packshot.aws.pictures import Bucket
+from packshot.aws.timing import TimingTable
 from packshot.egress import Egress
 from packshot.messages import each
 from packshot.steps.render import Darkroom, render
@@ -31,6 +32,7 @@ room = Darkroom(
     Bucket(settings.outputs_bucket),
     Egress(local=settings.egress_local == "1"),
     lambda: time.time_ns() // 1_000_000,
+    TimingTable(settings.table_name),
     Path(settings.studio_weights) if settings.studio_weights else None,
 )
 

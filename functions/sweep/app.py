@@ -10,6 +10,7 @@ from packshot.aws.deliveries import DeliveryTable
 from packshot.aws.jobs import JobTable
 from packshot.aws.poller import Pollers
 from packshot.aws.queues import Sqs
+from packshot.aws.renewals import Renewals
 from packshot.aws.secrets import SecretStore
 from packshot.aws.timing import TimingTable
 from packshot.egress import Egress
@@ -57,6 +58,7 @@ room = Broom(
     DeliveryTable(settings.table_name),
     callbacks,
     parked,
+    Renewals(settings.table_name),
     now,
 )
 

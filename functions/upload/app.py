@@ -11,8 +11,12 @@ from packshot.aws.assets import AssetTable
 from packshot.aws.bus import EventBus
 from packshot.aws.jobs import JobTable
 from packshot.aws.pictures import Bucket
+from packshot.aws.presets import PresetTable
+from packshot.aws.profiles import ProfileTable
+from packshot.aws.timing import TimingTable
 from packshot.messages import each
 from packshot.steps.keep import Keeper
+from packshot.steps.settle import Lookups
 from packshot.steps.submit import Intake
 from packshot.steps.upload import Gate, upload
 
@@ -33,8 +37,11 @@ def now() -> int:
 
 settings = env.load(Settings)
 bucket, assets = Bucket(settings.uploads_bucket), AssetTable(settings.table_name)
-intake = Intake(JobTable(settings.table_name), Keeper(assets, bucket), now, os.urandom)
-room = Gate(intake, AccountTable(settings.table_name), assets, bucket, EventBus(settings.bus_name), now)
+accounts = AccountTable(settings.table_name)
+lookups = Lookups(PresetTable(settings.table_name), ProfileTable(settings.table_name), "")
+timings = TimingTable(settings.table_name)
+intake = Intake(JobTable(settings.table_name), Keeper(assets, bucket), lookups, accounts, timings, now, os.urandom)
+room = Gate(intake, accounts, assets, bucket, EventBus(settings.bus_name), now)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:

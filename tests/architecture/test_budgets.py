@@ -126,6 +126,7 @@ def test_a_studio_job_stays_within_its_write_units(stack: World, net: Net, regul
     net.pages["https://shop.example/front.jpg"] = photo()
     image = "https://shop.example/front.jpg" if picture == "address" else asset(stack, regular)
     wish = {"images": [image], "preset": "amazon", "width": 640, "height": 512}
+    stack.run()  # the asset has been looked at
     with metered(stack) as meter:
         taken = stack.api("POST", JOBS, wish, key=regular.key)
         stack.run()

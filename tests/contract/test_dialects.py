@@ -1,10 +1,12 @@
 """What every dialect promises. The folder says which there are; `dialects/<name>/*.json` are each one's examples.
 
 An example holds a `request` with the `wish` it becomes (or the `error` it meets), and, when it goes on, the `answer` to
-that wish with the `response` it must be written as. Bodies are under `json` or `text`.
+that wish with the `response` it must be written as. Bodies are under `json` or `text`. `callbacks` are the bodies that
+tell of the job, by part; `key` is the key that the request carries, or null; `source` is where the pair comes from.
 """
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -17,9 +19,10 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, TypeAdapter
 
 from packshot import answers, api, dialects, wishes
-from packshot.api import models
+from packshot.api import shapes
 from packshot.dialects import native
 from packshot.errors import STATUS, CallerError, PackshotError, Stale, Unavailable
+from packshot.scopes import SCOPES
 from packshot.wire import Request, Response, dump
 
 FOLDER = Path(__file__).parent / "dialects"
@@ -80,9 +83,9 @@ def test_it_has_examples_of_wishes_answers_and_errors(name: str) -> None:
 
 
 def test_no_two_dialects_claim_a_prefix() -> None:
-    prefixes = [dialects.load(name).prefix for name in dialects.NAMES]
-    assert len(set(prefixes)) == len(prefixes)
-    assert all(prefix.startswith("/") for prefix in prefixes)
+    prefixes = [prefix for name in dialects.NAMES for prefix in dialects.load(name).prefixes]
+    assert len(set(prefixes)) == len(prefixes) == len(dialects.prefixes())
+    assert all(prefix.startswith("/") and not prefix.endswith("/") for prefix in prefixes)
 
 
 @pytest.mark.parametrize(("name", "file"), NAMED)
@@ -100,12 +103,18 @@ def test_an_example_holds(name: str, file: Path) -> None:
         assert wish == wish_in(example["wish"])
     elif "error" in example:
         error = error_in(example["error"])
+    if "key" in example:
+        assert dialect.key_of(request_in(example["request"])) == example["key"]
+    if "callbacks" in example:
+        told = dialect.callbacks(answer_in(example["answer"])) if dialect.callbacks else {}
+        assert {part: json.loads(body) for part, body in told.items()} == example["callbacks"]
     if "response" not in example:
         return
     if error is not None:
-        response = dialect.write_error(error, "req_1")
+        response = dialect.write_error(error, "req_1", None)
     else:
-        response = dialect.write(wish or wish_in(example["wish"]), answer_in(example["answer"]))
+        request = request_in(example["request"]) if "request" in example else Request("GET", dialect.prefixes[0])
+        response = dialect.write(wish or wish_in(example["wish"]), answer_in(example["answer"]), request)
     expected = example["response"]
     assert response.status == expected["status"]
     assert {key: response.headers.get(key) for key in expected.get("headers", {})} == expected.get("headers", {})
@@ -117,14 +126,14 @@ def test_an_example_holds(name: str, file: Path) -> None:
 
 @pytest.mark.parametrize("name", dialects.NAMES)
 def test_a_request_without_credentials_has_no_key(name: str) -> None:
-    assert not dialects.load(name).key_of(Request("GET", dialects.load(name).prefix))
+    assert not dialects.load(name).key_of(Request("GET", dialects.load(name).prefixes[0] + "/"))
 
 
 @pytest.mark.parametrize("name", dialects.NAMES)
 @pytest.mark.parametrize("method", METHODS)
 def test_a_path_of_nobody_is_refused(name: str, method: str) -> None:
     with pytest.raises(CallerError) as caught:
-        dialects.load(name).read(Request(method, dialects.load(name).prefix + "no/such/path/at-all"))
+        dialects.load(name).read(Request(method, dialects.load(name).prefixes[0] + "/no/such/path/at-all"))
     assert caught.value.status in (404, 405)
 
 
@@ -134,7 +143,7 @@ def test_a_path_of_nobody_is_refused(name: str, method: str) -> None:
 def test_no_body_whatever_is_our_fault(name: str, data: st.DataObject) -> None:
     requests = [
         _read_example(file)["request"] for owner, file in EXAMPLES if owner == name and "request" in _read_example(file)
-    ] or [{"method": "POST", "url": dialects.load(name).prefix}]
+    ] or [{"method": "POST", "url": dialects.load(name).prefixes[0] + "/"}]
     base = request_in(data.draw(st.sampled_from(requests)))
     body = data.draw(
         st.one_of(
@@ -148,7 +157,7 @@ def test_no_body_whatever_is_our_fault(name: str, data: st.DataObject) -> None:
     try:
         wish = dialects.load(name).read(Request(base.method, base.url, base.headers, body, base.query))
     except CallerError as error:
-        _is_an_answer(dialects.load(name).write_error(error, "req_1"))
+        _is_an_answer(dialects.load(name).write_error(error, "req_1", None))
     else:
         assert isinstance(wish, WISHES)
 
@@ -157,7 +166,7 @@ def test_no_body_whatever_is_our_fault(name: str, data: st.DataObject) -> None:
 @pytest.mark.parametrize("code", STATUS)
 def test_every_error_of_a_caller_can_be_written(name: str, code: str) -> None:
     error = CallerError(code, "A message.", field="images[0]", retry_after=3, details={"needed": 4})
-    response = dialects.load(name).write_error(error, "req_1")
+    response = dialects.load(name).write_error(error, "req_1", None)
     assert 400 <= response.status < 500
     _is_an_answer(response)
 
@@ -165,7 +174,7 @@ def test_every_error_of_a_caller_can_be_written(name: str, code: str) -> None:
 @pytest.mark.parametrize("name", dialects.NAMES)
 def test_our_own_faults_say_nothing(name: str) -> None:
     for error in (None, Unavailable("table throttled"), Stale("row 7")):
-        response = dialects.load(name).write_error(error, "req_1")
+        response = dialects.load(name).write_error(error, "req_1", None)
         assert response.status >= 500
         assert b"thrott" not in response.body and b"row 7" not in response.body
         _is_an_answer(response)
@@ -223,12 +232,22 @@ def test_every_route_has_an_example() -> None:
     assert shown == {(method, path) for path, each in native.ROUTES.items() for method in each}
 
 
+def test_the_document_names_the_scope_of_every_route() -> None:
+    for example in (_read_example(file) for name, file in EXAMPLES if name == "native"):
+        if "request" in example and "wish" in example:
+            path, method = native.route(example["request"]["url"])[0], example["request"]["method"].lower()
+            scope = SCOPES.get(getattr(wishes, example["wish"]["type"]))
+            operation = DOCUMENT["paths"][api.PREFIX + path][method]
+            assert operation.get("description") == (scope and f"Needs the scope `{scope}`.")
+            assert ("security" in operation) == (scope is None)
+
+
 @pytest.mark.parametrize("file", OWN)
 def test_what_is_written_is_what_is_described(file: Path) -> None:
     example = _read_example(file)
     body = example["response"].get("json")
     if "error" in example:
-        problem = models.Problem.model_validate_json(json.dumps(body))
+        problem = shapes.Problem.model_validate_json(json.dumps(body))
         assert problem.status == example["response"]["status"] == STATUS[problem.code]
         return
     path = native.route(example["request"]["url"])[0]
@@ -238,7 +257,7 @@ def test_what_is_written_is_what_is_described(file: Path) -> None:
         return
     schema = described["content"]["application/json"]["schema"]
     names = [each["$ref"].rpartition("/")[2] for each in schema.get("oneOf", [schema])]
-    assert sum(_fits(getattr(models, name), body) for name in names) == 1
+    assert sum(_fits(getattr(shapes, name), body) for name in names) == 1
 
 
 def _fits(model: type[BaseModel], body: object) -> bool:
@@ -263,6 +282,21 @@ def _fits(model: type[BaseModel], body: object) -> bool:
         "jobs/job_1/cancel/",
         "account/callback-secret",
         "callback-endpoints/%2e/rotate",
+        "presets/",
+        "presets/pre_1/@2",
+        "profiles/prf_1/pictures",
+        "pictures",
+        "pictures/assets",
+        "pictures/assets/acc_1",
+        "pictures/assets/acc_1/",
+        "pictures/assets/acc_1/as_1/thumbnail/",
+        "pictures/assets/acc_1/as_1@2",
+        "pictures/assets/../as_1",
+        "pictures/assets/{account}/{id}",
+        "pictures/outputs/acc_1/job_1",
+        "pictures/outputs/acc_1/job_1/a b.jpg",
+        "pictures/outputs/acc_1/job_1/00.jpg/thumbnail",
+        "pictures/outputs/acc_1/job_1/" + "x" * 257,
     ],
 )
 def test_a_path_that_is_almost_right_is_not_found(path: str) -> None:
@@ -276,7 +310,7 @@ def test_a_path_that_is_almost_right_is_not_found(path: str) -> None:
 def test_a_wrong_method_names_the_right_ones(path: str) -> None:
     for method in {*METHODS, "BREW"} - set(native.ROUTES[path]) - ({"HEAD"} if "GET" in native.ROUTES[path] else set()):
         with pytest.raises(CallerError) as caught:
-            native.read(Request(method, api.PREFIX + path.replace("{id}", "job_01kaj2v6w0000000000000001a")))
+            native.read(Request(method, api.PREFIX + re.sub("{[a-z]+}", "job_01kaj2v6w0000000000000001a", path)))
         assert caught.value.code == "method_not_allowed"
         allowed = native.write_error(caught.value, "r").headers["allow"].split(", ")
         assert set(allowed) - {"HEAD"} == set(native.ROUTES[path])
@@ -376,3 +410,136 @@ def test_too_large_is_said_before_anything_is_parsed() -> None:
     with pytest.raises(CallerError) as caught:
         native.read(Request("POST", "/packshot/v1/jobs", {}, b"[" * 6_000_001))
     assert caught.value.status == 413
+
+
+JOBS = "/packshot/v1/jobs"
+URL, OTHER = "https://shop.example/a.jpg", "https://shop.example/b.jpg"
+
+
+@pytest.mark.parametrize(
+    ("body", "own"),
+    [
+        ({"operation": "upscale"}, True),
+        ({"operation": "remove_background"}, True),
+        ({"operation": "relight", "resolution": "1K"}, False),
+        ({"operation": "enhance", "width": 512, "height": 512}, False),
+        ({"operation": "inpaint", "aspect_ratio": "auto"}, False),
+        ({"operation": "inpaint", "like_input": False}, False),
+        ({"operation": "enhance", "resolution": "2K", "like_input": True}, True),
+        ({"operation": "edit"}, False),
+        ({"operation": "edit", "like_input": True}, True),
+        ({}, False),
+    ],
+)
+def test_who_keeps_the_size_of_the_input(body: dict[str, Any], own: bool) -> None:
+    wish = native.read(Request("POST", JOBS, {}, dump(body)))
+    assert isinstance(wish, wishes.Submit) and wish.brief.like_input is own and wish.brief.model == ""
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"like_input": True, "width": 512, "height": 512}, "width"),
+        ({"like_input": True, "aspect_ratio": "1:1"}, "aspect_ratio"),
+        ({"operation": "enhance", "scale": 2}, "scale"),
+        ({"operation": "inpaint", "mask_kind": "black"}, "mask_kind"),
+        ({"operation": "remove_background", "background": "transparent", "format": "jpg"}, "format"),
+        ({"operation": "inpaint", "mask": "data:image/png;base64,AAAA"}, "mask"),
+        ({"operation": "remix", "reference": "https://a b/"}, "reference"),
+    ],
+)
+def test_two_fields_that_do_not_go_together(body: dict[str, Any], field: str) -> None:
+    with pytest.raises(CallerError) as caught:
+        native.read(Request("POST", JOBS, {}, dump(body)))
+    assert (caught.value.code, caught.value.field) == ("invalid_field", field)
+
+
+def test_pictures_keep_their_order_and_their_roles() -> None:
+    body = {"mask": "data:image/webp;base64,UklGRgQAAABXRUJQ", "reference": OTHER, "images": [URL, "as_" + "0" * 26]}
+    wish = native.read(Request("POST", JOBS, {}, dump(body)))
+    assert isinstance(wish, wishes.Submit)
+    assert [image.role for image in wish.brief.images] == ["product", "product", "reference", "mask"]
+    assert [each.image for each in wish.inline] == [3]
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "named"),
+    [
+        ({"images": [URL], "reference": OTHER}, "images[0]", "images[0]"),
+        ({"images": [URL], "reference": OTHER}, "images[1]", "reference"),
+        ({"images": [URL], "mask": OTHER}, "images[1]", "mask"),
+        ({"images": [URL], "reference": OTHER, "mask": OTHER}, "images[2]", "mask"),
+        ({"images": [URL], "profiles": ["prf_1"]}, "images[3]", "profiles"),
+        ({"reference": OTHER}, "images[0]", "reference"),
+        ({"images": [URL]}, "callback_url", "callback_url"),
+        ([], "images[0]", "images[0]"),
+    ],
+)
+def test_an_error_names_a_picture_as_the_caller_does(body: Any, field: str, named: str) -> None:
+    error = CallerError("unknown_asset", "There is no such asset.", field=field)
+    assert native.write_error(error, "r", Request("POST", JOBS, {}, dump(body))).json()["field"] == named
+    assert native.write_error(error, "r", Request("POST", JOBS, {}, b"{")).json()["field"] == field
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "field"),
+    [
+        (b"RIFF\x04\0\0\0WEBP", "unknown_field", "label"),
+        (b"", "missing_field", "file"),
+        (b"a\nb", "invalid_field", "tags[0]"),
+        (b"\xff", "invalid_field", "tags[0]"),
+        (b"x" * 51, "invalid_field", "tags[0]"),
+    ],
+)
+def test_a_form_that_is_none_of_ours(text: bytes, code: str, field: str) -> None:
+    file = b'--edge\r\nContent-Disposition: form-data; name="file"\r\n\r\nRIFF\x04\0\0\0WEBP\r\n'
+    name = b"tags" if field != "label" else b"label"
+    part = b'--edge\r\nContent-Disposition: form-data; name="' + name + b'"\r\n\r\n' + text + b"\r\n"
+    body = (b"" if field == "file" else file + part) + b"--edge--\r\n"
+    headers = {"content-type": "multipart/form-data; boundary=edge"}
+    with pytest.raises(CallerError) as caught:
+        native.read(Request("POST", "/packshot/v1/assets", headers, body))
+    assert (caught.value.code, caught.value.field) == (code, field)
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "field"),
+    [
+        ({"url": "https://a b/"}, "invalid_field", "url"),
+        ({"url": URL, "content_type": "image/png"}, "unknown_field", "content_type"),
+        ({}, "missing_field", "content_type"),
+        ([], "invalid_field", None),
+        ({"url": URL, "tags": ["t"] * 21}, "invalid_field", "tags"),
+    ],
+)
+def test_an_asset_that_is_none(body: Any, code: str, field: str | None) -> None:
+    with pytest.raises(CallerError) as caught:
+        native.read(Request("POST", "/packshot/v1/assets", {}, dump(body)))
+    assert (caught.value.code, caught.value.field) == (code, field)
+
+
+@pytest.mark.parametrize(
+    ("query", "code", "field"),
+    [
+        ({"since": "2026-11-21T08:00:00Z"}, "missing_field", "until"),
+        ({}, "missing_field", "since"),
+        ({"since": "2026-11-21T08:00:00Z", "until": "2026-11-21T08:00:00Z"}, "invalid_field", "until"),
+        ({"since": "2026-13-21T08:00:00Z", "until": "2026-11-21T08:00:00Z"}, "invalid_field", "since"),
+    ],
+)
+def test_a_span_of_time_that_is_none(query: dict[str, str], code: str, field: str) -> None:
+    with pytest.raises(CallerError) as caught:
+        native.read(Request("GET", "/packshot/v1/usage", query=query))
+    assert (caught.value.code, caught.value.field) == (code, field)
+
+
+def test_a_picture_opens_whatever_its_query_says() -> None:
+    path = "assets/acc_1/as_1/thumbnail"
+    assert native.read(Request("HEAD", f"/packshot/v1/pictures/{path}", query={"v": "2"})) == wishes.GetPicture(path)
+
+
+def test_an_operation_that_is_none_has_no_model() -> None:
+    body = dump({"models": {"draw": "studio"}})
+    with pytest.raises(CallerError) as caught:
+        native.read(Request("PATCH", "/packshot/v1/account", {}, body))
+    assert (caught.value.code, caught.value.field) == ("invalid_field", "models.draw")

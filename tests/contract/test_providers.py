@@ -9,6 +9,7 @@ import math
 import string
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from packshot import providers
-from packshot.brief import Brief, Image, frame
-from packshot.catalog import models
+from packshot.brief import LONG_SIDE, Brief, Image, frame
+from packshot.catalog import Model, Skill, models
 from packshot.errors import Forged, ProviderError
 from packshot.job import Failure
 from packshot.providers import Later, No, Provider, Ready, Shot, Taken, Unknown, Working
@@ -45,30 +46,48 @@ def recordings() -> Iterator[Any]:
 
 
 def shot_of(raw: Mapping[str, Any]) -> Shot:
-    brief = Brief(operation="generate", model="any", **raw["brief"])
+    brief = Brief(model="any", **{"operation": "generate", **raw["brief"]})
     rest = {name: raw[name] for name in ("prompt", "model", "width", "height")}
-    return Shot(brief=brief, images=1, inputs=tuple(raw["inputs"]), seed=raw.get("seed"), **rest)
+    return Shot(brief=brief, images=1, inputs=tuple(raw["inputs"]), seed=raw.get("seed"), mask=raw.get("mask"), **rest)
+
+
+WISHES: Mapping[str, Any] = {
+    "negative_prompt": "hands", "seed": 2**32 - 1, "quality": 80, "guidance": 2.5, "strength": 0.3, "detail": "low",
+}  # fmt: skip
+
+
+def sizes_of(model: Model, skill: Skill) -> Iterator[dict[str, Any]]:
+    """Every way to say a size that a model takes: each tier and ratio, exact ones at the limits, the input's own."""
+    for tier in model.resolutions:
+        for ratio in ("1:1", "3:7", "auto") if "*" in model.ratios else model.ratios:
+            yield {"resolution": tier, "aspect_ratio": ratio}
+        if "like_input" in skill.accepts and skill.min_images:
+            yield {"resolution": tier, "like_input": True}
+    if "exact_size" in skill.accepts:
+        most = LONG_SIDE[model.resolutions[-1]]
+        yield from ({"width": width, "height": height} for width in (512, 777, most) for height in (512, most))
 
 
 def shots_of(name: str) -> Iterator[Shot]:
-    """Every shot the catalogue can ask of a provider: each route, tier, ratio, and number of pictures at its limits."""
+    """Every shot the catalogue can ask of a provider: each operation's routes and sizes, with the fewest and the most
+    pictures, and all its other wishes at once."""
     provider = providers.load(name)
     for model in models().values():
-        for route in model.routes:
-            if route.provider != name:
-                continue
-            for tier in model.resolutions:
-                for ratio in ("1:1", "3:7", "auto") if "*" in model.ratios else model.ratios:
-                    for pictures in {model.min_images, 1, model.max_images}:
-                        if ratio == "auto" and not pictures:
-                            continue
-                        images = tuple(Image("url", f"https://in.example/{number}.png") for number in range(pictures))
-                        raw: dict[str, Any] = {"model": model.id, "aspect_ratio": ratio, "resolution": tier}
-                        brief = Brief("generate", images=images, **raw)
-                        size = frame(brief, 1.5)
-                        seed = 7 if "seed" in model.accepts else None
-                        inputs = tuple(image.value for image in images)
-                        yield Shot(brief, "a cup", route.model, provider.images_per_call, inputs, *size, seed)
+        for operation, skill in model.operations.items():
+            rest = {wish: value for wish, value in WISHES.items() if wish in skill.accepts}
+            for size, pictures in product(sizes_of(model, skill), {skill.min_images, skill.max_images}):
+                if size.get("aspect_ratio") == "auto" and not pictures:
+                    continue
+                inputs = tuple(f"https://in.example/{number}.png" for number in range(pictures))
+                images = tuple(Image("url", url) for url in inputs)
+                raw: dict[str, Any] = {"operation": operation, "model": model.id, **size, **rest}
+                brief = Brief(images=images, **raw)
+                mask = "https://in.example/mask.png" if operation == "inpaint" else None
+                frames = frame(brief, (1500, 1000))
+                for route in skill.routes:
+                    if route.provider == name:
+                        number = provider.images_per_call
+                        yield Shot(brief, "a cup", route.model, number, inputs, *frames, brief.seed, mask)
 
 
 def outcome_of(reply: object) -> dict[str, Any]:
@@ -274,9 +293,12 @@ def test_a_stranger_is_only_ever_forged(name: str, headers: dict[str, str], body
 
 
 def test_the_ratios_of_the_catalogue_are_honoured_within_reason() -> None:
-    """A provider that lacks a ratio asks for the nearest; it must be near, or the picture loses its edges."""
+    """A provider that lacks a ratio asks for the nearest; it must be near, or the picture loses its edges.
+
+    Exact sizes may have any shape, and are cropped to it.
+    """
     for name in REMOTE:
-        for shot in shots_of(name):
+        for shot in (shot for shot in shots_of(name) if shot.brief.width is None):
             sent = json.loads(providers.load(name).write(shot, CREDENTIALS, None).body)
             ratio = str(sent.get("input", {}).get("aspect_ratio", ""))
             if ":" in ratio:

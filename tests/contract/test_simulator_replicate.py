@@ -1,5 +1,6 @@
 """The Replicate simulator against the official client, against our own provider, and against its list of directives."""
 
+import base64
 import io
 import json
 import threading
@@ -8,6 +9,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import product
 from typing import Any
 from urllib.error import HTTPError
 
@@ -29,6 +31,9 @@ from simulators.replicate_models import faults
 from simulators.server import Server
 
 NANO = "google/nano-banana-2"
+FILL = "black-forest-labs/flux-fill-pro"
+SDXL = "stability-ai/sdxl"
+MASK = "https://in.example/mask.png"
 provider = providers.load("replicate")
 
 
@@ -118,9 +123,11 @@ def creates(server: Server) -> list[dict[str, Any]]:
     return list(control(server, "GET", "requests?method=POST&path=/predictions")["requests"])
 
 
-def shot(prompt: str = "a cup", model: str = NANO, inputs: tuple[str, ...] = (), **brief: Any) -> Shot:
-    asked = Brief("generate", "any", prompt, **{"aspect_ratio": "1:1", **brief})
-    return Shot(asked, prompt, model, 1, inputs, *frame(asked, 1.0), brief.get("seed"))
+def shot(
+    prompt: str = "a cup", model: str = NANO, inputs: tuple[str, ...] = (), mask: str | None = None, **brief: Any
+) -> Shot:
+    asked = Brief(model="any", prompt=prompt, **{"operation": "generate", "aspect_ratio": "1:1", **brief})
+    return Shot(asked, prompt, model, 1, inputs, *frame(asked, (1000, 1000)), brief.get("seed"), mask)
 
 
 def create(credentials: dict[str, str], wanted: Shot, hook: str | None = None) -> Reply:
@@ -214,26 +221,39 @@ def test_without_a_filter_output_and_completed_are_sent(client: Client, inbox: I
 
 
 # --- our provider ---------------------------------------------------------------------------------------
+def sent_by(wanted: Shot) -> dict[str, Any]:
+    sent: dict[str, Any] = json.loads(provider.write(wanted, {"token": "x"}, None).body)["input"]
+    return sent
+
+
 def test_every_input_of_our_provider_fits_the_documented_fields() -> None:
     """Two tables written apart, one in the provider and one here, must agree on all that the catalogue can ask."""
+    wishes: dict[str, Any] = {
+        "seed": 2**32 - 1,
+        "guidance": 30,
+        "detail": "low",
+        "strength": 0.3,
+        "negative_prompt": "hands",
+    }
     for model in models().values():
-        for route in model.routes:
-            if route.provider != "replicate":
-                continue
-            for ratio in model.ratios:
-                for tier in model.resolutions:
-                    for form in ("jpg", "png", "webp"):
-                        pictures = tuple(f"https://in.example/{n}.png" for n in range(model.max_images))
-                        wanted = shot("a cup", route.model, pictures, aspect_ratio=ratio, resolution=tier, format=form)
-                        sent = json.loads(provider.write(wanted, {"token": "x"}, None).body)
-                        assert faults(route.model, sent["input"]) == []
+        for operation, skill in model.operations.items():
+            pictures = tuple(f"https://in.example/{n}.png" for n in range(skill.max_images))
+            asked = {wish: value for wish, value in wishes.items() if wish in skill.accepts}
+            asked |= {"inputs": pictures, "operation": operation, "mask": MASK if operation == "inpaint" else None}
+            sizes: list[dict[str, Any]] = [{"aspect_ratio": ratio} for ratio in model.ratios]
+            sizes += [{"like_input": True}] if "like_input" in skill.accepts else []
+            for route, size, tier, form in product(skill.routes, sizes, model.resolutions, ("jpg", "png", "webp")):
+                if route.provider == "replicate":
+                    wanted = shot("a cup", route.model, **asked, **size, resolution=tier, format=form)
+                    assert faults(route.model, sent_by(wanted)) == []
 
 
 @pytest.mark.parametrize("size", [(512, 512), (512, 4096), (4096, 512), (1000, 999), (4096, 4096)])
-def test_exact_sizes_fit_seedream(size: tuple[int, int]) -> None:
-    wanted = shot("a cup", "bytedance/seedream-4", width=size[0], height=size[1])
-    sent = json.loads(provider.write(wanted, {"token": "x"}, None).body)["input"]
-    assert faults("bytedance/seedream-4", sent) == []
+@pytest.mark.parametrize("model", ["bytedance/seedream-4", "black-forest-labs/flux-2-pro", "stability-ai/sdxl"])
+def test_exact_sizes_fit(model: str, size: tuple[int, int]) -> None:
+    sent = sent_by(shot("a cup", model, width=size[0], height=size[1]))
+    assert faults(model, sent) == []
+    assert abs(sent["width"] / sent["height"] / (size[0] / size[1]) - 1) < 0.07 or max(size) > 4 * min(size)
 
 
 @pytest.mark.parametrize(
@@ -259,6 +279,50 @@ def test_an_input_is_fetched_and_sets_the_shape(server: Server, credentials: dic
     assert isinstance(missing, No) and missing.failure.code == "provider_failed"
     control(server, "POST", "defaults", {"inputs": "lenient"})
     assert isinstance(make(credentials, shot(inputs=(f"{server.url}/replicate/files/none/0.jpg",))), Ready)
+
+
+def data_uri(image: Image.Image) -> str:
+    out = io.BytesIO()
+    image.save(out, "PNG")
+    return f"data:image/png;base64,{base64.b64encode(out.getvalue()).decode()}"
+
+
+@pytest.mark.parametrize(
+    "model", sorted({route.model for one in models().values() for route in one.routes} - {"studio"})
+)
+def test_every_model_of_the_catalogue_makes_a_picture(credentials: dict[str, str], model: str) -> None:
+    photo = data_uri(Image.new("RGB", (96, 64), "white"))
+    mask = data_uri(Image.new("L", (96, 64), 255)) if model == FILL else None
+    reply = make(credentials, shot("on marble", model, (photo,), mask))
+    assert isinstance(reply, Ready) and len(reply.urls) == 1
+    assert picture(reply.urls[0]).convert("RGB").getextrema() != ((255, 255),) * 3
+
+
+def test_only_what_the_mask_shows_is_repainted(credentials: dict[str, str]) -> None:
+    photo, mask = Image.new("RGB", (96, 64), (10, 20, 30)), Image.new("L", (96, 64), 0)
+    mask.paste(255, (48, 0, 96, 64))
+    reply = make(credentials, shot("a vase", FILL, (data_uri(photo),), data_uri(mask), operation="inpaint"))
+    assert isinstance(reply, Ready)
+    made = picture(reply.urls[0])
+    assert made.size == photo.size and made.format == "PNG"
+    assert made.crop((0, 0, 48, 64)).getcolors() == [(48 * 64, (10, 20, 30))]
+    assert min(made.crop((48, 0, 96, 64)).convert("L").tobytes()) > 60
+
+
+def test_a_mask_of_another_size_fails(credentials: dict[str, str]) -> None:
+    photo, mask = Image.new("RGB", (96, 64)), Image.new("L", (64, 64), 255)
+    reply = make(credentials, shot("a vase", FILL, (data_uri(photo),), data_uri(mask), operation="inpaint"))
+    assert isinstance(reply, No) and reply.failure.code == "provider_failed"
+
+
+def test_a_community_model_runs_by_its_version_only(server: Server, client: Client) -> None:
+    version = client.models.get(SDXL).latest_version
+    assert version is not None and len(version.id) == 64
+    made: Any = client.run(f"{SDXL}:{version.id}", input={"prompt": "a cup", "num_outputs": 2, "height": 768})
+    assert [picture(url).size for url in made] == [(1024, 768)] * 2
+    body = json.dumps({"input": {"prompt": "a cup"}}).encode()
+    url = f"{server.url}/replicate/v1/models/{SDXL}/predictions"
+    assert send(Request("POST", url, {"authorization": f"Bearer {TOKEN}"}, body)).status == 404
 
 
 def test_a_seed_repeats_a_picture_and_no_seed_does_not(credentials: dict[str, str]) -> None:

@@ -14,9 +14,9 @@ from packshot.aws.accounts import Account
 from packshot.aws.books import Books
 from packshot.aws.sealed import Sealer
 from packshot.job import Credits
+from packshot.scopes import SCOPES
 from packshot.sniff import sniff
 from packshot.wire import Request, Response
-from packshot.wishes import SCOPES
 from tests.flow.world import World, world
 
 

@@ -8,7 +8,7 @@ import boto3
 import pytest
 from PIL import Image
 
-from packshot.steps import view
+from packshot.steps import large, view
 from tests.flow.conftest import Net, Tenant, photo
 from tests.flow.test_jobs import JOBS, asset, job, provider_job
 from tests.flow.world import World
@@ -41,8 +41,9 @@ def test_bytes_too_many_for_one_answer_stay_behind_their_addresses(
     assert "data" not in output and output["url"].startswith("http")
 
 
-def test_the_largest_inline_answer_fits_a_lambda_answer() -> None:
-    assert view.MAX_INLINE * 4 / 3 + 100_000 < 6 * 1024 * 1024
+def test_the_largest_direct_answer_fits_a_lambda_answer() -> None:
+    assert large.LARGEST * 1.05 + 100_000 < 6 * 1024 * 1024  # text that is escaped grows a little
+    assert view.MAX_INLINE * (1 + 3 * 4 / 3) < 512 * 1024 * 1024 * 0.5  # bytes, base64, its JSON, and half the memory
 
 
 def test_addresses_come_alone_when_nothing_was_said(stack: World, net: Net, tenant: Tenant) -> None:
@@ -81,7 +82,7 @@ def test_an_asset_can_be_looked_at_by_its_owner_alone(stack: World, net: Net, te
     absent = stack.api("GET", "/packshot/v1/assets/as_" + "0" * 26, key=tenant.key)
     assert (foreign.status, foreign.text) == (404, absent.text)
     assert stack.api("GET", f"/packshot/v1/assets/{name}").status == 401
-    assert stack.api("POST", f"/packshot/v1/assets/{name}", {}, key=tenant.key).headers["allow"] == "GET, HEAD"
+    assert stack.api("POST", f"/packshot/v1/assets/{name}", {}, key=tenant.key).headers["allow"] == "GET, HEAD, DELETE"
 
 
 def test_a_direct_upload_turns_ready(stack: World, net: Net, tenant: Tenant) -> None:
@@ -106,7 +107,7 @@ def test_a_held_answer_is_the_finished_job_also_when_it_failed(
 ) -> None:
     from packshot.steps import submit
 
-    monkeypatch.setitem(submit.wait.__kwdefaults__, "sleep", lambda seconds: stack.run())
+    monkeypatch.setitem(submit.hold.__kwdefaults__, "sleep", lambda seconds: stack.run())
     prefer = {"prefer": "wait=20"}
     good = {"images": [asset(stack, tenant)], "width": 512, "height": 512}
     answer = stack.api("POST", JOBS, good, key=tenant.key, headers=prefer)
@@ -124,8 +125,8 @@ def test_a_held_answer_ends_when_its_time_is_up(
     from packshot.steps import submit
 
     ticks = iter(range(1_000))
-    monkeypatch.setitem(submit.wait.__kwdefaults__, "sleep", lambda seconds: None)
-    monkeypatch.setitem(submit.wait.__kwdefaults__, "clock", lambda: float(next(ticks)))
+    monkeypatch.setitem(submit.hold.__kwdefaults__, "sleep", lambda seconds: None)
+    monkeypatch.setitem(submit.hold.__kwdefaults__, "clock", lambda: float(next(ticks)))
     wish = {"model": "flux-2", "prompt": "a box", "aspect_ratio": "1:1"}
     answer = stack.api("POST", JOBS, wish, key=tenant.key, headers={"prefer": "wait=5"})
     assert (answer.status, answer.json["state"]) == (202, "pending") and next(ticks) < 10

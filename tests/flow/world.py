@@ -4,6 +4,7 @@ Time stands still until somebody sleeps. `run` pumps the stream, the queues, the
 nothing moves any more, so a job's whole life takes milliseconds and is the same every time.
 """
 
+import base64
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -113,7 +114,7 @@ class World:
                 "stage": "$default",
                 "domainName": "api.example.com",
             },
-            "body": __import__("base64").b64encode(data).decode(),
+            "body": base64.b64encode(data).decode(),
             "isBase64Encoded": True,
         }
         if path.startswith("/hooks/"):
@@ -130,6 +131,27 @@ class World:
             text=text,
             json=json.loads(text) if text and not reply.get("isBase64Encoded") else None,
         )
+
+    def long(
+        self, method: str, path: str, *, headers: Mapping[str, str], query: str = "", raw: bytes = b""
+    ) -> dict[str, Any]:
+        """One request over the Function URL, which waits longer; the reply as Lambda gives it."""
+        event = {
+            "version": "2.0",
+            "rawPath": path,
+            "rawQueryString": query,
+            "headers": dict(headers),
+            "requestContext": {
+                "http": {"method": method, "path": path},
+                "requestId": "req-1",
+                "stage": "$default",
+                "domainName": "abc.lambda-url.eu-central-1.on.aws",
+            },
+            "body": base64.b64encode(raw).decode(),
+            "isBase64Encoded": True,
+        }
+        reply: dict[str, Any] = self.invoke("submit", event)
+        return reply
 
     def invoke(self, name: str, event: Mapping[str, Any]) -> Any:
         """Run one shipped handler."""

@@ -54,12 +54,14 @@ def test_lists_page_through_everything_newest_first(world: World) -> None:
     seen: list[str] = []
     cursor, pages = None, 0
     while pages == 0 or cursor:
-        jobs, cursor = world.jobs.list_jobs(ACME, ListJobs(5, cursor))
-        seen += [job.id for job in jobs]
+        page = world.jobs.list_jobs(ACME, ListJobs(5, cursor))
+        seen, cursor = seen + [job.id for job in page.jobs], page.cursor
         pages += 1
     assert (seen, pages) == (made[::-1], 3)
-    exact, none = world.jobs.list_jobs(ACME, ListJobs(12))
-    assert (len(exact), none) == (12, None)
+    exact = world.jobs.list_jobs(ACME, ListJobs(12))
+    assert (len(exact.jobs), exact.cursor, exact.total) == (12, None, None)
+    third = world.jobs.list_jobs(ACME, ListJobs(5, offset=10))
+    assert ([job.id for job in third.jobs], third.cursor, third.total) == (made[1::-1], None, 12)
 
 
 def test_lists_filter_by_state_reference_and_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,7 +70,7 @@ def test_lists_filter_by_state_reference_and_time(world: World, monkeypatch: pyt
     cancel(world, jobs[3])
 
     def listed(**wish: Any) -> list[str]:
-        return [job.id for job in world.jobs.list_jobs(ACME, ListJobs(**wish))[0]]
+        return [job.id for job in world.jobs.list_jobs(ACME, ListJobs(**wish)).jobs]
 
     assert listed(state="canceled") == [jobs[3].id]
     assert listed(external_id="order-1", state="pending") == [jobs[7].id, jobs[5].id, jobs[1].id]
@@ -76,16 +78,17 @@ def test_lists_filter_by_state_reference_and_time(world: World, monkeypatch: pyt
     assert listed(after=jobs[5].created, before=jobs[2].created) == []
     assert listed(after=-5, before=2**60) == [job.id for job in reversed(jobs)]
     monkeypatch.setattr("packshot.aws.jobs.PAGE", 1)  # five looks of one row each, then the page comes short
-    short, cursor = world.jobs.list_jobs(ACME, ListJobs(5, state="canceled"))
-    assert ([job.id for job in short], bool(cursor)) == ([jobs[3].id], True)
-    assert world.jobs.list_jobs(ACME, ListJobs(5, cursor, state="canceled")) == ((), None)
+    short = world.jobs.list_jobs(ACME, ListJobs(5, state="canceled"))
+    assert ([job.id for job in short.jobs], bool(short.cursor)) == ([jobs[3].id], True)
+    rest = world.jobs.list_jobs(ACME, ListJobs(5, short.cursor, state="canceled"))
+    assert (rest.jobs, rest.cursor) == ((), None)
 
 
 def test_a_cursor_that_was_touched_is_refused(world: World) -> None:
     world.open(monthly=50)
     for _ in range(3):
         world.take()
-    _, cursor = world.jobs.list_jobs(ACME, ListJobs(1))
+    cursor = world.jobs.list_jobs(ACME, ListJobs(1)).cursor
     assert cursor
     flipped = cursor[:-1] + ("A" if cursor[-1] != "A" else "B")
     for bad in ("", "x", "ü", "!!!!", cursor + "=", cursor[1:], cursor[:-4], flipped, "A" * 300):

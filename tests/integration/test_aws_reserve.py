@@ -107,10 +107,13 @@ def test_a_test_job_costs_nothing_and_needs_no_credits(world: World) -> None:
 
 
 def test_a_suspended_or_missing_account_takes_no_jobs(world: World) -> None:
-    refused("invalid_api_key", world, *world.job())
+    refused("account_inactive", world, *world.job())
     world.open(monthly=5)
-    world.db.update_item(**rows.change(TABLE, ACME, "account", put={"status": "suspended"}))
-    refused("invalid_api_key", world, *world.job())
+    for status in ("suspended", "past_due", "canceled"):
+        world.db.update_item(**rows.change(TABLE, ACME, "account", put={"status": status}))
+        refused("account_inactive", world, *world.job())
+    world.db.update_item(**rows.change(TABLE, ACME, "account", put={"status": "trialing"}))
+    assert isinstance(world.jobs.reserve(*world.job()), Job)
 
 
 def test_an_idempotency_key_gives_the_same_job_and_another_request_is_refused(world: World) -> None:

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image, ImageCms
 from PIL.TiffImagePlugin import IFDRational
 
-from packshot.picture import BadPicture, Picture, decode, encode, finish
+from packshot.picture import BadPicture, Picture, decode, encode, finish, mask_of
 from packshot.sniff import sniff
 
 RED, BLUE = (200, 30, 40), (20, 40, 210)
@@ -249,3 +249,42 @@ def test_a_wrong_word_is_our_own_mistake(wrong: dict[str, str]) -> None:
 )
 def test_sniff(data: bytes, kind: str | None) -> None:
     assert sniff(data) == kind
+
+
+def steps(*values: int, alpha: tuple[int, ...] = ()) -> Picture:
+    """A row of grey pixels, with this alpha."""
+    grey = np.repeat(np.array([values], np.uint8)[..., None], 3, axis=2)
+    return Picture(np.dstack([grey, np.array([alpha], np.uint8)]) if alpha else grey)
+
+
+@pytest.mark.parametrize(
+    ("changed", "picture", "expected"),
+    [
+        ("white", steps(0, 127, 128, 255), [0, 0, 255, 255]),
+        ("black", steps(0, 127, 128, 255), [255, 255, 0, 0]),
+        ("transparent", steps(0, 127, 128, 255), [0, 0, 0, 0]),
+        ("transparent", steps(255, 0, 255, 0, alpha=(0, 127, 128, 255)), [255, 255, 0, 0]),
+        ("white", steps(255, 0, 255, 0, alpha=(0, 127, 128, 255)), [255, 0, 255, 0]),
+        ("black", steps(255, 0, 255, 0, alpha=(0, 127, 128, 255)), [0, 255, 0, 255]),
+    ],
+)
+def test_a_mask_is_white_where_the_picture_is_to_be_changed(
+    changed: str, picture: Picture, expected: list[int]
+) -> None:
+    mask = mask_of(picture, changed).pixels
+    assert (mask.dtype, mask.shape) == (np.uint8, (1, 4, 3))
+    assert mask[0, :, 0].tolist() == mask[0, :, 1].tolist() == mask[0, :, 2].tolist() == expected
+
+
+def test_a_masks_colours_are_decided_by_their_brightness() -> None:
+    colours = Picture(np.array([[(255, 255, 0), (0, 0, 255), (0, 255, 0), (255, 0, 0)]], np.uint8))
+    assert mask_of(colours, "white").pixels[0, :, 0].tolist() == [255, 0, 255, 0]
+
+
+@pytest.mark.parametrize("changed", ["white", "black", "transparent"])
+def test_a_mask_keeps_its_size_and_is_written_without_loss(changed: str) -> None:
+    rng = np.random.default_rng(7)
+    mask = mask_of(Picture(rng.integers(0, 256, (70, 90, 4), dtype=np.uint8)), changed)
+    assert (mask.width, mask.height, mask.has_alpha) == (90, 70, False)
+    assert set(np.unique(mask.pixels)) == {0, 255}
+    assert np.array_equal(decode(encode(mask, format="png", source_type="digitalCapture")).pixels, mask.pixels)

@@ -12,9 +12,9 @@ import pytest
 from openapi_spec_validator import validate as validate_openapi
 from pydantic import BaseModel, ValidationError
 
-from packshot import api, events, validate
+from packshot import api, events, validate, wishes
 from packshot.api import models
-from packshot.brief import Brief
+from packshot.brief import OPERATIONS, Brief
 from packshot.errors import CallerError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,15 +27,26 @@ SEEDS: dict[str, dict[str, Any]] = {
         "negative_prompt": "n",
         "width": 512,
         "images": ["https://a.example/x", "as_01kaj2v6w0000000000000001a"],
+        "reference": "as_01kaj2v6w0000000000000001a",
+        "mask": "data:image/png;base64,AAAA",
+        "mask_kind": "black",
+        "profiles": ["prf_01kaj2v6w0000000000000001a"],
         "preset": "studio",
         "count": 2,
         "aspect_ratio": "4:5",
         "height": 512,
         "resolution": "1K",
+        "like_input": True,
+        "scale": 2,
+        "strength": 0.5,
+        "guidance": 7.5,
+        "detail": "low",
+        "background": "white",
         "quality": 80,
         "seed": 7,
         "format": "png",
         "delivery": "urls",
+        "keep": True,
         "callback_url": "https://a.example/h",
         "metadata": {"a": "b"},
         "external_id": "x",
@@ -47,10 +58,19 @@ SEEDS: dict[str, dict[str, Any]] = {
         "external_id": "x",
         "created_after": "2026-11-21T08:00:00Z",
         "created_before": "2026-11-21T08:00:00.123+01:00",
+        "key_id": "4kT09xQbZa",
     },
-    "PageQuery": {"limit": 1, "cursor": "abc"},
-    "UploadRequest": {"content_type": "image/png", "bytes": 1, "filename": "a.png"},
-    "EndpointRequest": {"url": "https://a.example/h", "events": ["job.failed"], "description": "d"},
+    "PresetsQuery": {"limit": 100, "offset": 3, "category": "custom", "owner": "account"},
+    "AssetsQuery": {"limit": 1, "cursor": "abc", "tag": "t"},
+    "ProfilesQuery": {"tag": "t"},
+    "UsageQuery": {"since": "2026-11-21T08:00:00Z", "until": "2026-11-21T09:00:00Z"},
+    "PresetRequest": {"title": "t", "prompt": "p", "studio": "studio", "category": "custom", "description": "d"},
+    "UploadRequest": {"content_type": "image/png", "bytes": 1, "filename": "a.png", "tags": ["t"]},
+    "ImportRequest": {"url": "https://a.example/x", "filename": "a.png", "tags": ["t"]},
+    "AssetForm": {"file": "", "tags": ["t"]},
+    "ProfileRequest": {"images": ["https://a.example/x"], "tag": "t"},
+    "AccountChange": {"models": {"generate": "studio", "remix": ""}},
+    "EndpointRequest": {"url": "https://a.example/h", "events": ["job.failed"], "description": "d", "form": "phota"},
     "EndpointChange": {"url": "https://a.example/h", "events": ["job.failed"], "disabled": True, "description": "d"},
     "RotateRequest": {"overlap_seconds": 0},
     "ReplayRequest": {"since": "2026-11-21T08:00:00Z", "until": "2026-11-21T09:00:00Z", "failed_only": False},
@@ -101,6 +121,8 @@ ODD: list[Any] = [
     {"a": None},
     "2026-11-21T08:00:00",
     "2026-11-21t08:00:00z",
+    "2026-11-21T08:00:00+01:00",
+    "2026-11-22T08:00:00.5Z",
     4294967295,
     4294967296,
     511,
@@ -188,10 +210,17 @@ def test_the_examples_of_the_models_are_good() -> None:
 
 
 def test_defaults_are_the_briefs_own() -> None:
-    brief = Brief("generate", "studio")
+    brief = Brief("generate", "")
+    ours = {"model": None, "images": [], "reference": None, "mask": None, "profiles": [], "like_input": None}
     for name, its in models.JobRequest.model_fields.items():
         mine = its.get_default(call_default_factory=True)
-        assert mine == (list(brief.images) if name == "images" else getattr(brief, name))
+        assert mine == (ours[name] if name in ours else getattr(brief, name))
+
+
+def test_a_preset_is_what_the_wish_says() -> None:
+    wish = wishes.PutPreset("t", "p")
+    for name, its in models.PresetRequest.model_fields.items():
+        assert its.is_required() or its.default == getattr(wish, name)
 
 
 def test_events_are_those_that_happen() -> None:
@@ -239,6 +268,13 @@ def test_whole_characters_are_read() -> None:
         ({"count": 11}, "invalid_field", "count", "Must be a whole number from 1 to 10."),
         ({"count": "2"}, "invalid_field", "count", "Must be a whole number from 1 to 10."),
         ({"seed": -1}, "invalid_field", "seed", "Must be a whole number from 0 to 4294967295."),
+        ({"scale": 3}, "invalid_field", "scale", "Must be 2 or 4."),
+        ({"strength": 1.1}, "invalid_field", "strength", "Must be a number from 0 to 1."),
+        ({"strength": "1"}, "invalid_field", "strength", "Must be a number from 0 to 1."),
+        ({"guidance": -0.1}, "invalid_field", "guidance", "Must be a number from 0 to 30."),
+        ({"guidance": True}, "invalid_field", "guidance", "Must be a number from 0 to 30."),
+        ({"profiles": ["as_1"]}, "invalid_field", "profiles[0]", "Must be a profile's id (prf_...)."),
+        ({"operation": "draw"}, "invalid_field", "operation", f"Must be one of {', '.join(OPERATIONS)}."),
         ({"format": "gif"}, "invalid_field", "format", "Must be one of png, jpg, webp."),
         ({"prompt": "x" * 4001}, "invalid_field", "prompt", "Must be text of at most 4000 characters."),
         ({"metadata": {"colour": 4}}, "invalid_field", "metadata.colour", "Must be text of at most 500 characters."),

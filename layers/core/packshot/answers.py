@@ -9,30 +9,43 @@ from packshot.job import Credits, Job, Output
 
 @dataclass(frozen=True, slots=True)
 class OutputView:
-    """An output, where it can be had until `expires` (ms), and its bytes when they were asked for."""
+    """An output, where it can be had until `expires` (ms; None: for good), and its bytes when they were asked for."""
 
     output: Output
     url: str
-    expires: int
+    expires: int | None
     data: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class JobView:
-    """A job as its caller sees it. `fresh` tells an accepted job from the replay of an earlier one."""
+    """A job as its caller sees it. `fresh` tells an accepted job from the replay of an earlier one.
+
+    Where they were asked for: `available` is what the account has now, `estimate` how long such a job takes, in s.
+    """
 
     job: Job
     brief: Brief
     outputs: tuple[OutputView, ...] = ()
     fresh: bool = False
+    available: Credits | None = None
+    estimate: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobViews:
+    """Several jobs, in the order they were asked for; None where there is none."""
+
+    views: tuple[JobView | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class JobPage:
-    """Some jobs, newest first, without briefs' inputs and without addresses."""
+    """Some jobs, newest first, without briefs' inputs and without addresses. `total` where an offset was given."""
 
     jobs: tuple[Job, ...]
     cursor: str | None
+    total: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +61,23 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """Models or presets as the catalogue holds them."""
+    """Models or presets, each as the catalogue describes it; `total` counts those that a page left out, too."""
 
     items: tuple[Mapping[str, object], ...]
+    total: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One model or preset, as the catalogue describes it."""
+
+    item: Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """A kept picture. `state` is `uploading`, `ready` or `rejected`."""
+    """A kept picture. `state` is `uploading`, `processing`, `ready` or `rejected`; `width` and `height` are 0 until
+    they are known. `url` and `thumbnail_url` are lasting addresses."""
 
     id: str
     state: str
@@ -64,14 +86,40 @@ class Asset:
     bytes: int
     filename: str | None = None
     reason: str | None = None
+    tags: tuple[str, ...] = ()
+    width: int = 0
+    height: int = 0
+    sha256: str = ""
+    url: str = ""
+    thumbnail_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class AssetPage:
-    """Some assets, newest first."""
+    """Some assets, newest first. `total` where an offset was given."""
 
     assets: tuple[Asset, ...]
     cursor: str | None
+    total: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A set of `images` reference pictures. `state` is `validating`, `ready` or `error`, which `message` explains."""
+
+    id: str
+    state: str
+    created: int
+    images: int
+    tag: str | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Profiles:
+    """The account's profiles."""
+
+    profiles: tuple[Profile, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +134,8 @@ class Ticket:
 
 @dataclass(frozen=True, slots=True)
 class AccountView:
-    """Balances and limits of the key's account."""
+    """Balances, plan and limits of the key's account. `allowance` is what the monthly pool is filled up to at `renews`
+    (ms); `models` is what it uses per operation where a caller names no model."""
 
     id: str
     name: str
@@ -96,6 +145,43 @@ class AccountView:
     requests_per_minute: int
     burst: int
     scopes: tuple[str, ...] = ()
+    plan: str = "free"
+    status: str = "active"
+    allowance: int = 0
+    renews: int | None = None
+    email: str | None = None
+    models: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyUsage:
+    """What one key did with one model in a span of time."""
+
+    key: str
+    model: str
+    jobs: int
+    images: int
+    charged: int
+    refunded: int
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What an account's keys did from `since` to `until` (ms); `complete` is False where there was too much to count,
+    and `until` then is how far the count went."""
+
+    since: int
+    until: int
+    keys: tuple[KeyUsage, ...]
+    complete: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A secret in the clear, and until when the one before it is also used (ms)."""
+
+    secret: str
+    old_secret_until: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +194,7 @@ class Endpoint:
     created: int
     disabled: str | None = None
     description: str = ""
+    form: str = ""
     secret: str | None = None
     old_secret_until: int | None = None
 
@@ -149,25 +236,48 @@ class Done:
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
-    """A document as it stands."""
+class Raw:
+    """A document or a picture as it stands."""
 
     content_type: str
     body: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Redirect:
+    """It lies elsewhere."""
+
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a dialect answers by itself."""
+
+    payload: object
+    status: int = 200
+
+
 Answer = (
-    JobView
+    Said
+    | JobView
+    | JobViews
     | JobPage
     | Price
     | Catalogue
+    | Entry
     | Asset
     | AssetPage
     | Ticket
+    | Profile
+    | Profiles
     | AccountView
+    | Usage
+    | Secret
     | Endpoint
     | Endpoints
     | Deliveries
     | Done
-    | Text
+    | Raw
+    | Redirect
 )

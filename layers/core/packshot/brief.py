@@ -2,12 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
-Operation = Literal["generate"]
+Operation = Literal["generate", "edit", "remix", "enhance", "upscale", "remove_background", "relight", "inpaint"]
+OPERATIONS: tuple[Operation, ...] = get_args(Operation)
 Format = Literal["png", "jpg", "webp"]
 Resolution = Literal["1K", "2K", "4K"]
-Delivery = Literal["urls", "bytes"]
+Delivery = Literal["urls", "bytes", "links"]
+"""`links` are lasting addresses, as long as the picture lasts; `urls` are presigned for a day."""
+Detail = Literal["low", "medium", "high"]
+Role = Literal["product", "reference", "mask", "profile"]
 
 LONG_SIDE: Mapping[str, int] = {"1K": 1024, "2K": 2048, "4K": 4096}
 """The longer side of a picture at each resolution, in pixels."""
@@ -17,20 +21,39 @@ RESOLUTION_FACTOR: Mapping[str, int] = {"1K": 1, "2K": 2, "4K": 4}
 
 MIN_SIDE, MAX_SIDE = 512, 4096
 
+_SPELT_OUT = ("count", "aspect_ratio", "resolution", "format", "delivery")
+"""Stored even at their defaults, so that a job keeps its meaning when a default changes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """One input picture: an `https` address, an asset's id, or a key in the uploads bucket (`upload`)."""
+    """One input picture.
 
-    kind: Literal["url", "asset", "upload"]
+    `kind` says what `value` is: an `https` address (`url`), one that must be ours (`own`), an asset's id, an earlier
+    output's key (`output`), `{profile}/{number}`, or a key in the uploads bucket (`upload`). `role` says what it is
+    for: what is photographed, the look to follow (`reference`), where to change it (`mask`: white is changed), or who
+    is in it (`profile`).
+    """
+
+    kind: Literal["url", "own", "asset", "output", "profile", "upload"]
     value: str
+    role: Role = "product"
 
 
 @dataclass(frozen=True, slots=True)
 class Brief:
-    """What is wanted. `aspect_ratio` is `auto` or `w:h`; `width` and `height`, when given, are exact and win over it.
+    """What is wanted. `aspect_ratio` is `auto` or `w:h`; `width` and `height`, when given, are exact and win over it;
+    `like_input` wins over both: the first picture's own size, times `scale`.
 
-    `outbox` is the folder in the outputs bucket where an upload's results are copied to, else None.
+    strength    0..1, how far an enhancement, an upscale or an edit may go from what it was given
+    guidance    how literally the words are taken, in the models' usual scale (CFG)
+    detail      effort against time, where a model offers that
+    mask_kind   what a mask's changed places are: white, black, or transparent
+    background  what stands behind the product, where an operation leaves it open
+    look        (version, prompt, studio set) of an account's own preset, as it was when the job was taken
+    keep        the outputs never expire
+    dialect     whose form the callbacks have; empty for our own
+    outbox      the folder in the outputs bucket where an upload's results are copied to
     """
 
     operation: Operation
@@ -39,11 +62,19 @@ class Brief:
     negative_prompt: str = ""
     images: tuple[Image, ...] = ()
     preset: str | None = None
+    look: tuple[int, str, str] | None = None
     count: int = 1
     aspect_ratio: str = "auto"
     width: int | None = None
     height: int | None = None
     resolution: Resolution = "1K"
+    like_input: bool = False
+    scale: int | None = None
+    strength: float | None = None
+    guidance: float | None = None
+    detail: Detail | None = None
+    mask_kind: Literal["white", "black", "transparent"] = "white"
+    background: Literal["transparent", "white"] | None = None
     quality: int | None = None
     seed: int | None = None
     format: Format = "jpg"
@@ -51,25 +82,34 @@ class Brief:
     callback_url: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
     external_id: str | None = None
+    keep: bool = False
+    dialect: str = ""
     outbox: str | None = None
 
     def dump(self) -> dict[str, Any]:
         """The brief as JSON values, without what is at its default."""
         raw: dict[str, Any] = {"operation": self.operation, "model": self.model}
-        for name in self.__dataclass_fields__:
+        for name, each in self.__dataclass_fields__.items():
             value = getattr(self, name)
+            if name in raw or (value == each.default and name not in _SPELT_OUT) or value in ((), {}):
+                continue
             if name == "images":
-                value = [[image.kind, image.value] for image in self.images]
-            if value not in (None, "", [], {}) and name not in raw:
-                raw[name] = dict(value) if name == "metadata" else value
+                value = [_image(image) for image in self.images]
+            raw[name] = dict(value) if name == "metadata" else list(value) if name == "look" else value
         return raw
 
     @classmethod
     def load(cls, raw: Mapping[str, Any]) -> Self:
         """The inverse of `dump`."""
         fields = {name: value for name, value in raw.items() if name in cls.__dataclass_fields__}
-        fields["images"] = tuple(Image(kind, value) for kind, value in raw.get("images", ()))
+        fields["images"] = tuple(Image(*image) for image in raw.get("images", ()))
+        if "look" in fields:
+            fields["look"] = tuple(fields["look"])
         return cls(**fields)
+
+    def of(self, *roles: Role) -> tuple[Image, ...]:
+        """The pictures of these roles, in order."""
+        return tuple(image for image in self.images if image.role in roles)
 
     @property
     def billed_resolution(self) -> Resolution:
@@ -78,6 +118,10 @@ class Brief:
             return self.resolution
         longest = max(self.width, self.height)
         return "1K" if longest <= 1024 else "2K" if longest <= 2048 else "4K"
+
+
+def _image(image: Image) -> list[str]:
+    return [image.kind, image.value] if image.role == "product" else [image.kind, image.value, image.role]
 
 
 def ratio_of(text: str) -> float | None:
@@ -91,15 +135,17 @@ def ratio_of(text: str) -> float | None:
     return width / height
 
 
-def frame(brief: Brief, source_ratio: float) -> tuple[int, int]:
-    """The output's width and height.
+def frame(brief: Brief, source: tuple[int, int]) -> tuple[int, int]:
+    """The output's width and height, in pixels, given the first input's.
 
-    The longer side is the resolution's; the shorter follows the ratio, rounded to a multiple of 8. `source_ratio`
-    (width over height of the first input) is used for `auto`.
+    `like_input` keeps the input's size, times `scale`. Else the longer side is the resolution's and the shorter follows
+    the ratio (the input's for `auto`), rounded to a multiple of 8.
     """
+    if brief.like_input:
+        return source[0] * (brief.scale or 1), source[1] * (brief.scale or 1)
     if brief.width is not None and brief.height is not None:
         return brief.width, brief.height
-    ratio = ratio_of(brief.aspect_ratio) or source_ratio
+    ratio = ratio_of(brief.aspect_ratio) or source[0] / source[1]
     longest = LONG_SIDE[brief.resolution]
     shorter = longest / ratio if ratio >= 1 else longest * ratio
     side = max(8, round(shorter / 8) * 8)

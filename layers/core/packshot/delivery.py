@@ -16,7 +16,8 @@ _PART = re.compile(r"[A-Za-z0-9._-]{1,120}")
 
 @dataclass(frozen=True, slots=True)
 class DeliveryRow:
-    """A delivery as its row holds it. `version` is what a writer must have read; `next_try` is set while pending."""
+    """A delivery as its row holds it. `version` is what a writer must have read; `next_try` is set while pending;
+    `form` is the dialect whose signature the body also gets."""
 
     account: str
     id: str
@@ -31,6 +32,7 @@ class DeliveryRow:
     created: int
     next_try: int | None
     version: int
+    form: str = ""
 
     def view(self) -> Delivery:
         """As its owner sees it: without the body."""
@@ -49,13 +51,15 @@ class DeliveryRow:
 
 @dataclass(frozen=True, slots=True)
 class Receiver:
-    """An endpoint: no `events` means the terminal ones; `disabled` says why; `failing_since` (ms) until it answers."""
+    """An endpoint: no `events` means the terminal ones; `disabled` says why; `failing_since` (ms) until it answers;
+    `form` is the dialect whose jobs it hears of, in that dialect's form."""
 
     id: str
     url: str
     events: tuple[str, ...] = ()
     disabled: str | None = None
     failing_since: int | None = None
+    form: str = ""
 
 
 def id_of(job: str, event: str, target: str) -> str:

@@ -84,6 +84,12 @@ class FetchFailed(ProviderError):
         self.code = code
         self.status = status
 
+    @property
+    def may_pass(self) -> bool:
+        """Whether the same address may answer later."""
+        busy = self.code == "url_status" and (self.status or 0) >= 500
+        return busy or self.code in ("url_timeout", "url_unreachable")
+
 
 class Posted(NamedTuple):
     """How a callback was received; `retry_after` in seconds, where the receiver named it."""

@@ -96,7 +96,8 @@ class Route:
 class Attempt:
     """One try of one call at one route. `outcome` is empty while it is open; `remote` is the provider's own id.
 
-    `delivered` is when its results were ready, as best we know.
+    `delivered` is when its results were ready, as best we know; `size` is what its pictures must measure where that
+    follows from the inputs.
     """
 
     number: int
@@ -112,6 +113,7 @@ class Attempt:
     outcome: str = ""
     micro_usd: int = 0
     simulated: bool = False
+    size: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +137,8 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job as its row holds it. `version` is what a writer must have read; `price` is credits for one image."""
+    """A job as its row holds it. `version` is what a writer must have read; `price` is credits for one image; `key` is
+    the id of the API key it came by."""
 
     id: str
     account: str
@@ -159,6 +162,7 @@ class Job:
     test: bool = False
     external_id: str | None = None
     request_id: str = ""
+    key: str = ""
     timings: Mapping[str, int] = field(default_factory=dict)
 
     @property
@@ -204,10 +208,15 @@ class Job:
 def _call(raw: Mapping[str, Any]) -> Call:
     found = dict(raw)
     found["step"] = Step(raw.get("step", Step.WAITING))
-    found["attempts"] = tuple(Attempt(**attempt) for attempt in raw.get("attempts", ()))
+    found["attempts"] = tuple(_attempt(attempt) for attempt in raw.get("attempts", ()))
     found["results"] = tuple(raw.get("results", ()))
     found["failure"] = Failure(**raw["failure"]) if "failure" in raw else None
     return Call(**found)
+
+
+def _attempt(raw: Mapping[str, Any]) -> Attempt:
+    size = raw.get("size")
+    return Attempt(**{**raw, "size": tuple(size)} if size else raw)
 
 
 def _plain(value: Any) -> Any:

@@ -1,5 +1,8 @@
 """Credits as arithmetic: what a brief costs, and from which pool a reserve takes it. Pure, whole numbers."""
 
+from calendar import monthrange
+from datetime import UTC, datetime
+
 from packshot.brief import RESOLUTION_FACTOR, Brief
 from packshot.errors import CallerError
 from packshot.job import Credits
@@ -19,6 +22,14 @@ def split(amount: int, balance: Credits) -> Credits:
         raise insufficient(amount, balance)
     monthly = min(amount, balance.monthly)
     return Credits(monthly, amount - monthly)
+
+
+def month_later(at: int) -> int:
+    """The same time of the next month, ms since 1970 UTC; the last day of a month that has no such day."""
+    then = datetime.fromtimestamp(at // 1000, UTC)
+    year, month = (then.year + 1, 1) if then.month == 12 else (then.year, then.month + 1)
+    later = then.replace(year=year, month=month, day=min(then.day, monthrange(year, month)[1]))
+    return int(later.timestamp()) * 1000 + at % 1000
 
 
 def insufficient(amount: int, balance: Credits) -> CallerError:

@@ -1,4 +1,4 @@
-"""multipart/form-data: the parts of a form as values, and the one file of a picture upload."""
+"""multipart/form-data: the parts of a form as values, and the one file of an upload."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,20 +18,6 @@ class Part:
     content_type: str = ""
 
 
-def file_of(content_type: str, body: bytes) -> Part:
-    """The form's one part, `file`. Raises CallerError for anything else."""
-    parts = parse(content_type, body)
-    for part in parts:
-        if part.name != "file":
-            name = "".join(letter if letter.isprintable() else "?" for letter in part.name[:60])
-            raise CallerError("unknown_field", "There is no such field; send one file called file.", field=name)
-    if not parts:
-        raise CallerError("missing_field", "Send one file called file.", field="file")
-    if len(parts) > 1:
-        raise CallerError("invalid_field", "Send one file at a time.", field="file")
-    return parts[0]
-
-
 def parse(content_type: str, body: bytes) -> tuple[Part, ...]:
     """All parts in their order. Raises CallerError `malformed_request`."""
     from python_multipart.multipart import MultipartParser, parse_options_header
@@ -49,6 +35,16 @@ def parse(content_type: str, body: bytes) -> tuple[Part, ...]:
     if not collector.ended:
         raise _malformed()
     return tuple(collector.parts)
+
+
+def file_of(parts: tuple[Part, ...]) -> Part:
+    """The one part called `file`, whatever else there is. Raises CallerError."""
+    files = [part for part in parts if part.name == "file"]
+    if not files:
+        raise CallerError("missing_field", "Required: one picture.", field="file")
+    if len(files) > 1:
+        raise CallerError("invalid_field", "Send one picture at a time.", field="file")
+    return files[0]
 
 
 def clean(filename: str) -> str | None:

@@ -155,6 +155,18 @@ def _to_srgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
+def mask_of(picture: Picture, changed: str) -> Picture:
+    """A mask as black and white, white where the picture is to be changed: `changed` is white, black or transparent
+    (then without transparency nothing is). Grey is decided at 128."""
+    if changed == "transparent":
+        alpha = picture.pixels[..., 3] if picture.has_alpha else np.full(picture.pixels.shape[:2], 255, np.uint8)
+        chosen = alpha < 128
+    else:
+        grey = np.asarray(Image.fromarray(picture.pixels[..., :3]).convert("L"))
+        chosen = grey < 128 if changed == "black" else grey >= 128
+    return Picture(np.repeat((chosen * np.uint8(255)).astype(np.uint8)[..., None], 3, axis=2))
+
+
 def finish(
     picture: Picture,
     width: int,
@@ -172,9 +184,15 @@ def finish(
     """
     if fit not in ("cover", "contain"):
         raise ValueError(f"fit must be cover or contain, not {fit!r}")
-    if (picture.width, picture.height) != (width, height):
-        picture = Picture(_fitted(picture, width, height, fit))
+    picture = fitted(picture, width, height, fit)
     return encode(picture, format=format, quality=quality, source_type=source_type)
+
+
+def fitted(picture: Picture, width: int, height: int, fit: str = "cover") -> Picture:
+    """A picture of exactly width x height, as in `finish`."""
+    if (picture.width, picture.height) == (width, height):
+        return picture
+    return Picture(_fitted(picture, width, height, fit))
 
 
 def _fitted(picture: Picture, width: int, height: int, fit: str) -> NDArray[np.uint8]:
@@ -198,8 +216,9 @@ def _fitted(picture: Picture, width: int, height: int, fit: str) -> NDArray[np.u
     return np.array(frame)
 
 
-def encode(picture: Picture, *, format: str, quality: int = 90, source_type: str) -> bytes:
-    """Write a jpg, png or webp file. jpg has no transparency: the picture is laid on white."""
+def encode(picture: Picture, *, format: str, quality: int = 90, source_type: str, exact: bool = False) -> bytes:
+    """Write a jpg, png or webp file. jpg has no transparency: the picture is laid on white. `exact` loses nothing in
+    webp, where a lossy white is only nearly white."""
     if format not in FORMATS:
         raise ValueError(f"format must be one of {', '.join(FORMATS)}, not {format!r}")
     if source_type not in SOURCE_TYPES:
@@ -218,5 +237,5 @@ def encode(picture: Picture, *, format: str, quality: int = 90, source_type: str
         note.add_itxt("XML:com.adobe.xmp", label)
         image.save(out, "PNG", compress_level=3, pnginfo=note)
     else:
-        image.save(out, "WEBP", quality=quality, method=2, xmp=label.encode())
+        image.save(out, "WEBP", quality=quality, lossless=exact, method=2, xmp=label.encode())
     return out.getvalue()

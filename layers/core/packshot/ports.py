@@ -11,7 +11,8 @@ from packshot.wire import Request, Response
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A row of the table's stream: a job before (None: new) and after, or a delivery that asks to be sent.
+    """A row of the table's stream: a job before (None: new) and after, a delivery that asks to be sent, or an asset or
+    a profile that asks to be looked at.
 
     A `job` without `after` is a row whose image could not be read.
     """
@@ -21,6 +22,8 @@ class Change:
     before: Job | None = None
     after: Job | None = None
     delivery: str | None = None
+    asset: str | None = None
+    profile: str | None = None
 
 
 class Jobs(Protocol):

@@ -1,16 +1,24 @@
 """Who calls: a key's account, what the key may do, and how often."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from packshot.job import Credits
+
+STATUSES = ("active", "trialing", "past_due", "canceled", "suspended")
+"""What an account can be; the keys of a suspended one are dead."""
+
+SPENDING = ("active", "trialing")
+"""Of these, those that may take new jobs; the others may look."""
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
     """A caller whose key was good. `rpm` and `burst` are the key's rate limit in requests.
 
-    `balance` is what the account had when the key was looked up: a hint, up to a minute old.
+    What follows is of the account as it was when the key was looked up, up to a minute ago: `balance`, a hint;
+    `status`, which says whether it may spend; `models`, what it uses per operation where a caller names no model.
     """
 
     account: str
@@ -20,6 +28,8 @@ class Principal:
     rpm: int = 60
     burst: int = 20
     balance: Credits | None = None
+    status: str = "active"
+    models: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def test(self) -> bool:

@@ -17,6 +17,7 @@ from packshot.egress import NoAnswer, NotSent, Posted
 from packshot.errors import Stale
 from packshot.job import Call, Credits, Failure, Job, Route, State
 from packshot.steps.callback import SCHEDULE, Courier, callback
+from packshot.steps.view import Gallery
 from packshot.wire import dump
 
 START = 1_767_323_045_000
@@ -56,7 +57,8 @@ class World:
 
     def room(self) -> Courier:
         me: Any = self
-        return Courier(me, me, me, me, Bus(self.told), me, lambda: self.now, lambda: self.luck, "https://api.example")
+        here, clock, gallery = "https://api.example", lambda: self.now, Gallery(me, "")
+        return Courier(me, me, me, me, Bus(self.told), me, clock, lambda: self.luck, here, gallery)
 
     # jobs
     def both(self, account: str, job_id: str) -> tuple[Job, Brief] | None:

@@ -1,6 +1,6 @@
 """How packshot's own API shows things: one pure function per value, JSON out. Keys are always there, null if empty.
 
-Only an output's `data` comes and goes. `models.py` describes the same shapes for callers; a contract test holds the
+Only an output's `data` comes and goes. `shapes.py` describes the same shapes for callers; a contract test holds the
 two together.
 """
 
@@ -25,10 +25,18 @@ _BRIEF = (
     "width",
     "height",
     "resolution",
+    "like_input",
+    "scale",
+    "strength",
+    "guidance",
+    "detail",
+    "mask_kind",
+    "background",
     "quality",
     "seed",
     "format",
     "delivery",
+    "keep",
     "callback_url",
 )
 
@@ -43,7 +51,8 @@ def data(name: str) -> bytes:
 
 def iso(ms: int) -> str:
     """`2026-11-21T08:00:00.000Z`."""
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(ms // 1000)) + f".{ms % 1000:03}Z"
+    whole = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(ms // 1000))
+    return f"{whole:0>19}.{ms % 1000:03}Z"  # a year before 1000 comes with fewer digits
 
 
 def iso_or_none(ms: int | None) -> str | None:
@@ -90,6 +99,7 @@ def summary(value: Job) -> dict[str, Any]:
         "outputs": [output(place, bare) for place, bare in enumerate(value.outputs)],
         "error": {"code": value.failure.code, "message": value.failure.message} if value.failure else None,
         "external_id": value.external_id,
+        "key_id": value.key or None,
         "test": value.test,
         "links": {"self": link, "cancel": f"{link}/cancel", "deliveries": f"{link}/deliveries"},
     }
@@ -103,6 +113,11 @@ def progress(value: Job) -> int:
         return 0
     settled = sum(call.images for call in value.calls if call.step is Step.DONE)
     return max(10, min(95, 100 * max(settled, len(value.outputs)) // value.count))
+
+
+def place_of(value: Output) -> int:
+    """The number of an image within its job, from 0: outputs of a partial job leave some out."""
+    return int(value.key.rpartition("/")[2][:2])
 
 
 def job_credits(value: Job) -> dict[str, Any]:
@@ -124,7 +139,14 @@ def job_credits(value: Job) -> dict[str, Any]:
 
 def brief(value: Brief) -> dict[str, Any]:
     """What was asked for; pictures by address or id, never their data."""
-    return {**{name: getattr(value, name) for name in _BRIEF}, "images": [image.value for image in value.images]}
+    profiles = dict.fromkeys(image.value.partition("/")[0] for image in value.of("profile"))
+    return {
+        **{name: getattr(value, name) for name in _BRIEF},
+        "images": [image.value for image in value.of("product")],
+        "reference": next((image.value for image in value.of("reference")), None),
+        "mask": next((image.value for image in value.of("mask")), None),
+        "profiles": list(profiles),
+    }
 
 
 def attempts(place: int, call: Call) -> list[dict[str, Any]]:
@@ -163,7 +185,7 @@ def output(place: int, value: Output) -> dict[str, Any]:
 
 def output_view(place: int, view: a.OutputView) -> dict[str, Any]:
     """A picture with its address and, when it was asked for, its bytes."""
-    shown = {**output(place, view.output), "url": view.url, "url_expires_at": iso(view.expires)}
+    shown = {**output(place, view.output), "url": view.url, "url_expires_at": iso_or_none(view.expires)}
     if view.data is not None:
         shown["data"] = binascii.b2a_base64(view.data, newline=False).decode()
     return shown
@@ -194,9 +216,15 @@ def asset(value: a.Asset) -> dict[str, Any]:
         "object": "asset",
         "state": value.state,
         "created_at": iso(value.created),
-        "content_type": value.content_type,
+        "content_type": value.content_type or None,
         "bytes": value.bytes,
+        "width": value.width or None,
+        "height": value.height or None,
+        "sha256": value.sha256 or None,
         "filename": value.filename,
+        "tags": list(value.tags),
+        "url": value.url or None,
+        "thumbnail_url": value.thumbnail_url or None,
         "reason": value.reason,
     }
 
@@ -213,6 +241,45 @@ def ticket(value: a.Ticket) -> dict[str, Any]:
     }
 
 
+def preset(item: Mapping[str, Any]) -> dict[str, Any]:
+    """A look as the catalogue describes it; its time in words."""
+    known = {name: value for name, value in item.items() if name != "created"}
+    return {"id": item["id"], "object": "preset", **known, "created_at": iso(item["created"])}
+
+
+def profile(value: a.Profile) -> dict[str, Any]:
+    """A set of reference pictures."""
+    return {
+        "id": value.id,
+        "object": "profile",
+        "state": value.state,
+        "created_at": iso(value.created),
+        "images": value.images,
+        "tag": value.tag,
+        "message": value.message or None,
+    }
+
+
+def usage(value: a.Usage) -> dict[str, Any]:
+    """What keys did in a span of time."""
+    return {
+        "object": "usage",
+        "since": iso(value.since),
+        "until": iso(value.until),
+        "complete": value.complete,
+        "keys": [
+            {
+                "key_id": one.key or None,
+                "model": one.model,
+                "jobs": one.jobs,
+                "images": one.images,
+                "credits": {"charged": one.charged, "refunded": one.refunded},
+            }
+            for one in value.keys
+        ],
+    }
+
+
 def account(value: a.AccountView) -> dict[str, Any]:
     """The account behind a key."""
     return {
@@ -220,6 +287,11 @@ def account(value: a.AccountView) -> dict[str, Any]:
         "object": "account",
         "name": value.name,
         "mode": value.mode,
+        "plan": value.plan,
+        "status": value.status,
+        "allowance": value.allowance,
+        "renews_at": iso_or_none(value.renews),
+        "models": dict(value.models),
         "credits": {"available": balance(value.available), "granted": balance(value.granted)},
         "rate_limit": {"requests_per_minute": value.requests_per_minute, "burst": value.burst},
         "scopes": list(value.scopes),
@@ -234,6 +306,7 @@ def endpoint(value: a.Endpoint) -> dict[str, Any]:
         "url": value.url,
         "events": list(value.events),
         "description": value.description,
+        "form": value.form,
         "disabled": value.disabled is not None,
         "disabled_reason": value.disabled,
         "created_at": iso(value.created),
@@ -270,17 +343,27 @@ def shape(wish: w.Wish, answer: a.Answer) -> dict[str, Any]:
             return page(map(summary, answer.jobs), answer.cursor)
         case a.Price():
             return quote(answer)
+        case a.Catalogue() if isinstance(wish, w.ListPresets):
+            total = len(answer.items) if answer.total is None else answer.total
+            return {**page(map(preset, answer.items)), "total": total}
         case a.Catalogue():
-            kind = "preset" if isinstance(wish, w.ListPresets) else "model"
-            return page({"id": item.get("id"), "object": kind, **item} for item in answer.items)
+            return page({"id": item.get("id"), "object": "model", **item} for item in answer.items)
+        case a.Entry():
+            return preset(answer.item)
         case a.Asset():
             return asset(answer)
         case a.AssetPage():
             return page(map(asset, answer.assets), answer.cursor)
         case a.Ticket():
             return ticket(answer)
+        case a.Profile():
+            return profile(answer)
+        case a.Profiles():
+            return page(map(profile, answer.profiles))
         case a.AccountView():
             return account(answer)
+        case a.Usage():
+            return usage(answer)
         case a.Endpoint():
             return endpoint(answer)
         case a.Endpoints():

@@ -1,29 +1,29 @@
-"""packshot's own API, said once: every request and every answer as a pydantic model.
+"""packshot's own API, said once: every request as a pydantic model; the answers are in `shapes.py`.
 
-`tools/openapi.py` makes two files of this page: `openapi.json`, which callers read, and `validators.json`, which the
+`tools/openapi.py` makes two files of these: `openapi.json`, which callers read, and `validators.json`, which the
 functions run. So nothing here may need Python to be checked: rules between two fields are in `dialects/native.py`.
 Functions never import this module (it would cost each cold start a tenth of a second); tools and tests do.
 `x-expected` is how an error message names what a pattern allows.
 """
 
 # fmt: off
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import BaseModel, ConfigDict, Field
+
+from packshot.brief import Delivery, Detail, Format, Operation, Resolution
 
 WHEN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})$"
-MILLISECONDS = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$"
 NAME = r"^[^\x00-\x1f\x7f/\\]+$"
 
 JobState = Literal["pending", "processing", "completed", "partial", "failed", "canceled"]
 EventType = Literal["job.created", "job.processing", "job.completed", "job.partial", "job.failed", "job.canceled"]
 PictureType = Literal["image/png", "image/jpeg", "image/webp"]
-Resolution = Literal["1K", "2K", "4K"]
+Category = Literal["lifestyle", "studio", "seasonal", "custom"]
+Owner = Literal["system", "account"]
 
 Instant = Annotated[str, Field(max_length=40, pattern=WHEN, examples=["2026-11-21T08:00:00Z"], json_schema_extra={
     "format": "date-time", "x-expected": "a time such as 2026-11-21T08:00:00Z (ISO 8601, with Z or an offset)"})]
-Moment = Annotated[str, Field(pattern=MILLISECONDS, examples=["2026-11-21T08:00:00.000Z"], json_schema_extra={
-    "format": "date-time"})]
 Address = Annotated[str, Field(max_length=2048, pattern="^https?://", json_schema_extra={
     "format": "uri", "x-expected": "an absolute https address of at most 2048 characters"})]
 ImageRef = Annotated[str, Field(min_length=1, pattern="^(https?://|as_|data:image/)", json_schema_extra={
@@ -34,10 +34,22 @@ Cursor = Annotated[str, Field(min_length=1, max_length=2048, pattern="^[!-~]+$",
 Filename = Annotated[str, Field(min_length=1, max_length=255, pattern=NAME, examples=["mug.jpg"],
                                 description="Kept for your own orientation.",
                                 json_schema_extra={"x-expected": "a file name of 1 to 255 characters, no slashes"})]
+ProfileId = Annotated[str, Field(min_length=1, max_length=64, pattern="^prf_", json_schema_extra={
+    "x-expected": "a profile's id (prf_...)"})]
+Tag = Annotated[str, Field(min_length=1, max_length=50, pattern=r"^[^\x00-\x1f\x7f]+$", examples=["mugs"],
+                           json_schema_extra={"x-expected": "text of 1 to 50 characters on one line"})]
+Tags = Annotated[list[Tag], Field(max_length=20, description="Assets can be listed by one of them.",
+                                  examples=[["mugs", "2026"]])]
+ProfileTag = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]+$", examples=["models"],
+                                  description="Groups profiles.",
+                                  json_schema_extra={"x-expected": "text of 1 to 128 characters on one line"})]
 Metadata = dict[Annotated[str, Field(min_length=1, max_length=40)], Annotated[str, Field(max_length=500)]]
 ExternalId = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$", examples=["sku-4711"],
                                   description="Your own name for the job; jobs can be listed by it.",
                                   json_schema_extra={"x-expected": "text of 1 to 200 characters on one line"})]
+KeyId = Annotated[str, Field(min_length=1, max_length=64, pattern="^[0-9A-Za-z]+$", examples=["4kT09xQbZa"],
+                             description="Only jobs that came by the key of this id.",
+                             json_schema_extra={"x-expected": "a key's id: letters and digits"})]
 Limit = Annotated[int, Field(ge=1, le=100, description="Most items in one page.")]
 Events = Annotated[list[EventType], Field(min_length=1, max_length=6, description="What is sent to the endpoint.")]
 Description = Annotated[str, Field(max_length=200, description="For people.", examples=["Shop back end"])]
@@ -52,16 +64,29 @@ class Shape(BaseModel):
 
 
 class JobRequest(Shape):
-    """What to make. Give pictures of the product, a prompt, or both, as the model demands."""
-    operation: Annotated[Literal["generate"], Field(description="What to do.")] = "generate"
-    model: Annotated[str, Field(min_length=1, max_length=64, description="An id of `GET /models`.")] = "studio"
+    """What to make. Give pictures of the product, a prompt, or both, as the operation and the model demand."""
+    operation: Annotated[Operation, Field(description="What to do.")] = "generate"
+    model: Annotated[str | None, Field(
+        min_length=1, max_length=64, examples=["studio"],
+        description="An id of `GET /models`. Absent: the account's choice for the operation, else the built-in studio "
+                    "where it can do all that is asked, else the first model that can.")] = None
     prompt: Annotated[str, Field(max_length=4000, description="What the picture should show.",
                                  examples=["on a marble table, morning light"])] = ""
     negative_prompt: Annotated[str, Field(max_length=2000, description="What it should not show.")] = ""
     images: Annotated[list[ImageRef], Field(
         max_length=14, description="Pictures of the product: https addresses, asset ids, or data URIs.",
         examples=[["https://shop.example/mug.jpg"]])] = []
-    preset: Annotated[str | None, Field(min_length=1, max_length=64, description="A look of `GET /presets`.")] = None
+    reference: Annotated[ImageRef | None, Field(
+        description="The picture whose look a remix follows; a remix needs it.")] = None
+    mask: Annotated[ImageRef | None, Field(
+        description="Where to inpaint, as large as the picture it lies on; an inpaint needs it.")] = None
+    mask_kind: Annotated[Literal["white", "black", "transparent"], Field(
+        description="What the places that are changed are in the mask.")] = "white"
+    profiles: Annotated[list[ProfileId], Field(
+        max_length=4, description="Ids of `GET /profiles`: who is in the picture. Their pictures go along.")] = []
+    preset: Annotated[str | None, Field(
+        min_length=1, max_length=64,
+        description="A look of `GET /presets`; `id@version` is an older version of your own.")] = None
     count: Annotated[int, Field(ge=1, le=10, description="How many pictures.")] = 1
     aspect_ratio: Annotated[str, Field(
         max_length=20, pattern=r"^(auto|[0-9]{1,5}(\.[0-9]{1,2})?:[0-9]{1,5}(\.[0-9]{1,2})?)$",
@@ -71,11 +96,28 @@ class JobRequest(Shape):
         ge=512, le=4096, description="Exact width in pixels; with `height`, instead of ratio and resolution.")] = None
     height: Annotated[int | None, Field(ge=512, le=4096, description="Exact height in pixels; with `width`.")] = None
     resolution: Annotated[Resolution, Field(description="The longer side: 1024, 2048 or 4096 pixels.")] = "1K"
+    like_input: Annotated[bool | None, Field(
+        description="The first picture's own size, times `scale`; instead of width, height and ratio. Absent: true for "
+                    "remove_background, upscale, enhance, relight and inpaint if neither size, ratio nor resolution is "
+                    "given.")] = None
+    scale: Annotated[Literal[2, 4] | None, Field(
+        description="How much larger an upscale gets; absent: 2.", json_schema_extra={"x-expected": "2 or 4"})] = None
+    strength: Annotated[float | None, Field(
+        ge=0, le=1, description="How far to go from what was given.",
+        json_schema_extra={"x-expected": "a number from 0 to 1"})] = None
+    guidance: Annotated[float | None, Field(
+        ge=0, le=30, description="How literally to take the words (CFG scale).",
+        json_schema_extra={"x-expected": "a number from 0 to 30"})] = None
+    detail: Annotated[Detail | None, Field(description="Effort against time, where a model has that.")] = None
+    background: Annotated[Literal["transparent", "white"] | None, Field(
+        description="What stands behind the product once its background is removed.")] = None
     quality: Annotated[int | None, Field(ge=1, le=100, description="Of JPEG and WebP files.")] = None
     seed: Annotated[int | None, Field(ge=0, le=4294967295, description="Same seed, same picture, if supported.")] = None
-    format: Annotated[Literal["png", "jpg", "webp"], Field(description="The file format.")] = "jpg"
-    delivery: Annotated[Literal["urls", "bytes"], Field(
-        description="`bytes` puts base64 `data` into the finished job as well.")] = "urls"
+    format: Annotated[Format, Field(description="The file format; absent, remove_background makes png.")] = "jpg"
+    delivery: Annotated[Delivery, Field(
+        description="`bytes` puts base64 `data` into the finished job as well; `links` gives addresses that last as "
+                    "long as the picture.")] = "urls"
+    keep: Annotated[bool, Field(description="The pictures never expire.")] = False
     callback_url: Annotated[Address | None, Field(
         description="Told when the job ends, beside the account's endpoints.",
         examples=["https://shop.example/hooks/packshot"])] = None
@@ -96,6 +138,42 @@ class JobsQuery(PageQuery):
     external_id: ExternalId | None = None
     created_after: Annotated[Instant | None, Field(description="Only jobs created at this time or later.")] = None
     created_before: Annotated[Instant | None, Field(description="Only jobs created before this time.")] = None
+    key_id: KeyId | None = None
+
+
+class PresetsQuery(Shape):
+    """Which presets; the system's first."""
+    limit: Limit = 100
+    offset: Annotated[int, Field(ge=0, le=100_000, description="How many to pass over.")] = 0
+    category: Annotated[Category | None, Field(description="Only presets of this category.")] = None
+    owner: Annotated[Owner | None, Field(description="Only the system's, or only your own.")] = None
+
+
+class AssetsQuery(PageQuery):
+    """Which assets; newest first."""
+    tag: Annotated[Tag | None, Field(description="Only assets with this tag.")] = None
+
+
+class ProfilesQuery(Shape):
+    """Which profiles."""
+    tag: Annotated[ProfileTag | None, Field(description="Only profiles with this tag.")] = None
+
+
+class UsageQuery(Shape):
+    """Of which time; at most 92 days."""
+    since: Annotated[Instant, Field(description="Jobs created at this time or later.")]
+    until: Annotated[Instant, Field(description="Jobs created before this time.", examples=["2026-11-22T08:00:00Z"])]
+
+
+class PresetRequest(Shape):
+    """A look of your own."""
+    title: Annotated[str, Field(min_length=1, max_length=100, examples=["Autumn"])]
+    prompt: Annotated[str, Field(min_length=1, max_length=4000, description="What a generative model is told.",
+                                 examples=["On a wooden table with dry leaves, low sun."])]
+    studio: Annotated[str, Field(min_length=1, max_length=64, description="The system preset whose set the built-in "
+                                                                          "studio uses for it.")] = "studio"
+    category: Annotated[Category, Field(description="Presets can be listed by it.")] = "custom"
+    description: Annotated[str, Field(max_length=500, description="For people.")] = ""
 
 
 class UploadRequest(Shape):
@@ -103,6 +181,36 @@ class UploadRequest(Shape):
     content_type: Annotated[PictureType, Field(description="Of the file that will be sent.")]
     bytes: Annotated[int, Field(ge=1, le=20_971_520, description="Its size.", examples=[2_400_000])]
     filename: Filename | None = None
+    tags: Tags = []
+
+
+class ImportRequest(Shape):
+    """A picture that is to be fetched."""
+    url: Annotated[Address, Field(examples=["https://shop.example/mug.jpg"])]
+    filename: Filename | None = None
+    tags: Tags = []
+
+
+class AssetForm(Shape):
+    """A picture as a form's file; every tag is a field of its own."""
+    file: Annotated[str, Field(description="PNG, JPEG or WebP.", json_schema_extra={
+        "contentMediaType": "application/octet-stream", "x-expected": "one file"})]
+    tags: Tags = []
+
+
+class ProfileRequest(Shape):
+    """Reference pictures of one subject."""
+    images: Annotated[list[Address], Field(
+        min_length=1, max_length=50, description="https addresses.", examples=[["https://shop.example/anna-1.jpg"]])]
+    tag: ProfileTag | None = None
+
+
+class AccountChange(Shape):
+    """What to change about the account."""
+    models: Annotated[dict[Operation, Annotated[str, Field(max_length=64)]], Field(
+        max_length=8, description="Which model to use where a job names none, by operation; an empty text is the "
+                                  "default again. Operations left out stay as they are.",
+        examples=[{"remove_background": "studio"}])]
 
 
 class EndpointRequest(Shape):
@@ -110,6 +218,9 @@ class EndpointRequest(Shape):
     url: Annotated[Address, Field(examples=["https://shop.example/hooks/packshot"])]
     events: Events = ["job.completed", "job.partial", "job.failed", "job.canceled"]
     description: Description = ""
+    form: Annotated[str, Field(
+        max_length=40, description="Empty: it hears of all jobs, in our own form. A dialect's name, such as `phota`: "
+                                   "of that dialect's jobs alone, in that dialect's form.")] = ""
 
 
 class EndpointChange(Shape):
@@ -137,263 +248,7 @@ class EmptyRequest(Shape):
     """Nothing."""
 
 
-REQUESTS: tuple[type[Shape], ...] = (JobRequest, JobsQuery, PageQuery, UploadRequest, EndpointRequest, EndpointChange,
-                                     RotateRequest, ReplayRequest, EmptyRequest)
-# -------------------------------------------------------------------------------------------------------- answers
-
-
-class Pool(Shape):
-    """One pool's share of a job's credits."""
-    reserved: int
-    charged: int | None
-    refunded: int
-
-
-class JobCredits(Pool):
-    """Only delivered pictures are charged; `charged` is null until the job ends."""
-    price_per_image: int
-    pools: Annotated[dict[Literal["monthly", "topup"], Pool], Field(min_length=2)]
-
-
-class Reason(Shape):
-    """Why a job failed. `code` is stable."""
-    code: str
-    message: str
-
-
-class OutputInfo(Shape):
-    """A finished picture. `simulated` says that a stand-in made it, `report` what was measured."""
-    index: int
-    width: int
-    height: int
-    bytes: int
-    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-    content_type: PictureType
-    simulated: bool
-    report: dict[str, Any]
-
-
-class OutputItem(OutputInfo):
-    """A finished picture and where to fetch it. `data` is base64, only with `delivery: bytes`."""
-    url: str | None
-    url_expires_at: Moment | None
-    data: str | None = None
-
-
-class AttemptItem(Shape):
-    """One try of one call at one provider. `outcome` and `ended_at` are null while it runs; `usd` is its cost."""
-    call: int
-    number: int
-    provider: str
-    model: str
-    outcome: str | None
-    started_at: Moment
-    ended_at: Moment | None
-    ms: int | None
-    polls: int
-    usd: float
-    simulated: bool
-
-
-BriefItem = create_model("BriefItem", __base__=Shape, __doc__="What was asked for.", **{  # type: ignore[call-overload]
-    name: (its.annotation, ...) for name, its in JobRequest.model_fields.items()
-    if name not in ("operation", "model", "metadata", "external_id")})
-
-
-class JobLinks(Shape):
-    """Paths on this host."""
-    self: str
-    cancel: str
-    deliveries: str
-
-
-class JobSummary(Shape):
-    """A job in a list: without its brief, its attempts, and addresses of its pictures."""
-    id: Annotated[str, Field(examples=["job_01kaj2v6w0000000000000001a"])]
-    object: Literal["job"]
-    state: JobState
-    progress: Annotated[int, Field(ge=0, le=100, description="Percent; 100 once the state is final.")]
-    operation: Literal["generate"]
-    model: str
-    count: int
-    created_at: Moment
-    started_at: Moment | None
-    finished_at: Moment | None
-    deadline_at: Moment
-    credits: JobCredits
-    outputs: list[OutputInfo]
-    error: Reason | None
-    external_id: str | None
-    test: Annotated[bool, Field(description="Made with a test key: free, and by the built-in studio.")]
-    links: JobLinks
-
-
-class JobItem(JobSummary):
-    """A job."""
-    brief: BriefItem  # type: ignore[valid-type]
-    metadata: Metadata
-    attempts: list[AttemptItem]
-    timings: Annotated[dict[str, int], Field(description="Milliseconds by stage.")]
-    outputs: list[OutputItem]  # type: ignore[assignment]
-
-
-class Page(Shape):
-    """One page; `next_cursor` is null on the last."""
-    object: Literal["list"]
-    next_cursor: str | None
-
-
-class Balance(Shape):
-    """Credits by pool."""
-    total: int
-    monthly: int
-    topup: int
-
-
-class QuoteItem(Shape):
-    """What a job would cost. `sufficient` says whether the account has it."""
-    object: Literal["quote"]
-    model: str
-    count: int
-    price_per_image: int
-    total: int
-    available: Balance
-    sufficient: bool
-
-
-class ModelItem(Shape):
-    """A model, what it takes, and its credits for one image at each resolution."""
-    id: str
-    object: Literal["model"]
-    title: str
-    operations: list[str]
-    credits: dict[str, int]
-    images: Annotated[dict[Literal["min", "max"], int], Field(min_length=2)]
-    accepts: list[str]
-    resolutions: list[Resolution]
-    aspect_ratios: list[str]
-    max_count: int
-    providers: list[str]
-
-
-class PresetItem(Shape):
-    """A look."""
-    id: str
-    object: Literal["preset"]
-    version: int
-    title: str
-    prompt: str
-    owner: str
-
-
-class AssetItem(Shape):
-    """A kept picture; `id` can stand in a job's `images`. `reason` says why it was rejected."""
-    id: Annotated[str, Field(examples=["as_01kaj2v6w0000000000000001a"])]
-    object: Literal["asset"]
-    state: Literal["uploading", "ready", "rejected"]
-    created_at: Moment
-    content_type: str
-    bytes: int
-    filename: str | None
-    reason: str | None
-
-
-class UploadTicket(Shape):
-    """A prepared upload: POST a multipart form of `fields`, then `file`, to `url`."""
-    object: Literal["upload"]
-    asset: AssetItem
-    method: Literal["POST"]
-    url: str
-    fields: dict[str, str]
-    expires_at: Moment
-
-
-class AccountItem(Shape):
-    """The account behind the key."""
-    id: str
-    object: Literal["account"]
-    name: str
-    mode: Literal["live", "test"]
-    credits: Annotated[dict[Literal["available", "granted"], Balance], Field(min_length=2)]
-    rate_limit: Annotated[dict[Literal["requests_per_minute", "burst"], int], Field(min_length=2)]
-    scopes: list[str]
-
-
-class EndpointItem(Shape):
-    """A callback endpoint. `secret` is shown once, in the answer that made it."""
-    id: str
-    object: Literal["callback_endpoint"]
-    url: str
-    events: list[str]
-    description: str
-    disabled: bool
-    disabled_reason: str | None
-    created_at: Moment
-    secret: str | None
-    old_secret_valid_until: Moment | None
-
-
-class TryItem(Shape):
-    """One try to deliver. `status` is null when nothing answered."""
-    at: Moment
-    status: int | None
-    ms: int
-    reason: str | None
-
-
-class DeliveryItem(Shape):
-    """One event on its way to one target."""
-    id: str
-    object: Literal["delivery"]
-    job: str
-    event_id: str
-    type: str
-    target: str
-    state: Literal["pending", "delivered", "failed"]
-    created_at: Moment
-    next_try_at: Moment | None
-    tries: list[TryItem]
-
-
-def _page(name: str, item: type[Shape], said: str) -> type[Page]:
-    return create_model(name, __base__=Page, __doc__=said, data=(list[item], ...))  # type: ignore[valid-type]
-
-
-JobList = _page("JobList", JobSummary, "Jobs, newest first.")
-ModelList = _page("ModelList", ModelItem, "The catalogue.")
-PresetList = _page("PresetList", PresetItem, "The presets.")
-AssetList = _page("AssetList", AssetItem, "Assets, newest first.")
-EndpointList = _page("EndpointList", EndpointItem, "The account's callback endpoints.")
-DeliveryList = _page("DeliveryList", DeliveryItem, "A delivery log.")
-
-
-class Acceptance(Shape):
-    """It will be done; `count` says for how many."""
-    object: Literal["acceptance"]
-    count: int
-
-
-class FieldProblem(Shape):
-    """One field that is wrong."""
-    field: str | None
-    code: Literal["unknown_field", "missing_field", "invalid_field"]
-    message: str
-
-
-class Problem(BaseModel):
-    """An error (RFC 9457). `code` is stable; some codes add members of their own."""
-    model_config = ConfigDict(extra="allow", strict=True)
-    type: Annotated[str, Field(examples=["urn:packshot:error:invalid_field"])]
-    title: str
-    status: int
-    detail: str
-    code: Annotated[str, Field(examples=["invalid_field"])]
-    field: Annotated[str | None, Field(description="The first offending field, as a path.",
-                                       examples=["images[0]"])] = None
-    errors: Annotated[list[FieldProblem], Field(max_length=20, description="All of them.")] = []
-    request_id: str
-
-
-ANSWERS: tuple[type[BaseModel], ...] = (
-    JobItem, JobSummary, JobList, QuoteItem, ModelList, PresetList, AssetItem, AssetList, UploadTicket, AccountItem,
-    EndpointItem, EndpointList, DeliveryList, Acceptance, Problem)
+REQUESTS: tuple[type[Shape], ...] = (
+    JobRequest, JobsQuery, PresetsQuery, AssetsQuery, ProfilesQuery, UsageQuery, PresetRequest, UploadRequest,
+    ImportRequest, AssetForm, ProfileRequest, AccountChange, EndpointRequest, EndpointChange, RotateRequest,
+    ReplayRequest, EmptyRequest)

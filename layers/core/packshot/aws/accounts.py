@@ -1,13 +1,15 @@
 """Who a key belongs to, and how an account stands. Keys are remembered in the process for a minute at most."""
 
+import json
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from packshot.aws import rows
-from packshot.aws.calls import call
+from packshot.aws.calls import Refused, call
 from packshot.aws.clients import client
+from packshot.errors import CallerError, not_found
 from packshot.job import Credits
 from packshot.keys import Key
 from packshot.principal import Principal
@@ -21,7 +23,11 @@ _NOBODY = "0" * 64
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """An account's row. `available` and `granted` are per pool; the secrets are sealed (`aws/sealed.py`)."""
+    """An account's row. `available` and `granted` are per pool; the secrets are sealed (`aws/sealed.py`).
+
+    `status` is active, trialing, past_due, canceled (the last two may look but not spend) or suspended (its keys are
+    dead); the monthly pool is set to `allowance` at `renews` (ms); `models` is its choice per operation.
+    """
 
     id: str
     name: str
@@ -34,6 +40,11 @@ class Account:
     secret: bytes | None = None
     old_secret: bytes | None = None
     old_until: int | None = None
+    plan: str = "free"
+    allowance: int = 0
+    renews: int | None = None
+    email: str | None = None
+    models: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, row: dict[str, Any]) -> "Account":
@@ -50,12 +61,17 @@ class Account:
             row.get("secret"),
             row.get("old_secret"),
             row.get("old_until"),
+            row.get("plan", "free"),
+            row.get("allowance", 0),
+            row.get("renews"),
+            row.get("email"),
+            json.loads(row.get("models", "{}")),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class KeyRow:
-    """A key as the table knows it, joined with its account's limits. `active` is both the key's and the account's."""
+    """A key as the table knows it, joined with its account's limits. `active` is False for a suspended account's."""
 
     principal: Principal
     digest: str
@@ -69,7 +85,7 @@ def now_ms() -> int:
 
 
 class AccountTable:
-    """Account and key rows, read side."""
+    """Account and key rows, as callers need them."""
 
     def __init__(self, table_name: str, now: Callable[[], int] = now_ms) -> None:
         self._table = table_name
@@ -104,14 +120,40 @@ class AccountTable:
         row = self._get(account, "account")
         return Account.of(row) if row else None
 
+    def choose(self, account: str, models: Mapping[str, str]) -> None:
+        """Which model the account uses per operation; an empty text is the default again. Known to all in a minute.
+
+        Raises CallerError: there is no such account, or somebody else changes it at this moment.
+        """
+        row = self._get(account, "account")
+        if row is None:
+            raise not_found()
+        before = row.get("models")
+        chosen = {name: model for name, model in {**json.loads(before or "{}"), **models}.items() if model}
+        change = rows.change(
+            self._table,
+            account,
+            "account",
+            put={"models": json.dumps(chosen, sort_keys=True) if chosen else None},
+            only_if="#models = :before" if before else "attribute_exists(#pk) AND attribute_not_exists(#models)",
+            given={"before": before},
+        )
+        try:
+            call(self._db.update_item, **change)
+        except Refused as refused:
+            again = self._get(account, "account") or {}
+            if json.loads(again.get("models") or "{}") != chosen:  # else it was our own write, whose answer was lost
+                raise CallerError("state_conflict", "Somebody else has just changed these settings.") from refused
+        self._keys.clear()
+
     def _read(self, kid: str) -> KeyRow | None:
         row = self._get(f"key#{kid}", "key")
         account = self.account(row["account"]) if row else None
         if row is None or account is None:
             return None
-        limits = account.rpm, account.burst
-        who = Principal(account.id, kid, row["mode"], frozenset(row["scopes"]), *limits, balance=account.available)
-        active = row["status"] == "active" and account.status == "active"
+        limits = account.rpm, account.burst, account.available
+        who = Principal(account.id, kid, row["mode"], frozenset(row["scopes"]), *limits, account.status, account.models)
+        active = row["status"] == "active" and account.status != "suspended"
         return KeyRow(who, row["digest"], active, row.get("expires_at"))
 
     def _get(self, pk: str, sk: str) -> dict[str, Any] | None:

@@ -9,6 +9,7 @@ from packshot.aws import rows
 from packshot.aws.jobs import brief_of, job_of
 from packshot.errors import PackshotError
 from packshot.job import Credits, Job, State
+from packshot.principal import STATUSES
 
 UNREADABLE = (PackshotError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError, zlib.error)
 """Whatever is wrong with a body: that it cannot be read is the finding."""
@@ -73,8 +74,8 @@ def audit(
     for name in ("monthly", "topup"):
         if account.get(name, 0) < 0:
             drifts.append(Drift("account", name, "not negative", str(account[name])))
-    if account.get("status") not in ("active", "suspended"):
-        drifts.append(Drift("account", "status", "active or suspended", str(account.get("status"))))
+    if account.get("status") not in STATUSES:
+        drifts.append(Drift("account", "status", f"one of {', '.join(STATUSES)}", str(account.get("status"))))
     if not registered:
         drifts.append(Drift("account", "accounts", "an entry in the register", "none"))
     return tuple(drifts), Sums(reserved, spent, number, tuple(still))

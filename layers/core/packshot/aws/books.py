@@ -1,6 +1,6 @@
 """What an operator writes: accounts, grants, keys. Every write is safe to repeat under the same id."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +9,7 @@ from packshot.aws.accounts import Account
 from packshot.aws.audit import Drift, Sums, audit
 from packshot.aws.calls import Refused, call
 from packshot.aws.clients import client
+from packshot.aws.renewals import LANE
 from packshot.errors import CallerError, not_found
 from packshot.job import Credits
 from packshot.keys import Key
@@ -55,9 +56,15 @@ class Books:
             "rpm": account.rpm,
             "burst": account.burst,
             "secret": account.secret,
+            "plan": account.plan,
+            "allowance": account.allowance or None,
+            "renews": account.renews,
+            "email": account.email,
         }
         register = {"pk": "accounts", "sk": account.id}
         items = [rows.insert(self._table, row), rows.insert(self._table, register, only_if="")]
+        if account.renews is not None:
+            items.append(rows.insert(self._table, _renewal(account.id, account.renews), only_if=""))
         for pool in POOLS:
             if amount := getattr(account.granted, pool):
                 opening = {"pool": pool, "amount": amount, "at": account.created, "actor": "admin", "reason": "opening"}
@@ -68,6 +75,18 @@ class Books:
             stored = self._get(account.id, "account")
             if not stored or (stored["created"], stored.get("secret")) != (account.created, account.secret):
                 raise CallerError("state_conflict", f"There is an account {account.id} already.") from refused
+
+    def change(self, account: str, put: Mapping[str, object], *, renews: int | None = None) -> None:
+        """Set fields of an account's row; with `renews` (ms), when its monthly pool starts again. Raises CallerError
+        `not_found`."""
+        fields = {**put, "renews": renews} if renews is not None else dict(put)
+        items: list[rows.Item] = [{"Update": rows.change(self._table, account, "account", put=fields)}]
+        if renews is not None:
+            items.append({"Put": rows.insert(self._table, _renewal(account, renews), only_if="")})
+        try:
+            call(self._db.transact_write_items, TransactItems=items)
+        except Refused:
+            raise not_found() from None
 
     def grant(
         self, account: str, pool: str, amount: int, external_id: str, *, at: int, actor: str, reason: str = ""
@@ -222,3 +241,8 @@ class Books:
             if "LastEvaluatedKey" not in answer:
                 return
             asked["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+
+def _renewal(account: str, at: int) -> dict[str, object]:
+    """The row that says when (`aws/renewals.py`)."""
+    return {"pk": account, "sk": LANE, "lane": LANE, "due": at}

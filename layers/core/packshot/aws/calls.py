@@ -6,13 +6,13 @@ conflict or throttling is transient; a failed condition is an answer.
 
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import ClientError, HTTPClientError
 
-from packshot.errors import Unavailable
+from packshot.errors import Unavailable, not_found
 
 PATIENCE = 2.0
 """Seconds for which conflicts and throttling are sat out, with full jitter."""
@@ -72,6 +72,28 @@ def call(operation: Callable[..., dict[str, Any]], *, until: float | None = None
             raise Unavailable("the table is busy") from problem
         time.sleep(min(left, random.uniform(0, ceiling)))  # noqa: S311
         ceiling = min(ceiling * 2, 1.0)
+
+
+def every(operation: Callable[..., dict[str, Any]], asked: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """All items of a query, page by page: one answer holds a megabyte at most."""
+    while True:
+        answer = call(operation, **asked)
+        yield from answer["Items"]
+        if "LastEvaluatedKey" not in answer:
+            return
+        asked = {**asked, "ExclusiveStartKey": answer["LastEvaluatedKey"]}
+
+
+def remove(operation: Callable[..., dict[str, Any]], table: str, key: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Delete a row. Returns what it held: nothing when an earlier try of this very call had deleted it.
+
+    Raises CallerError `not_found` when it surely was not there.
+    """
+    gone = call(operation, TableName=table, Key=key, ReturnValues="ALL_OLD")
+    if not gone.get("Attributes") and gone["ResponseMetadata"].get("RetryAttempts", 0) == 0:
+        raise not_found()
+    found: Mapping[str, Any] = gone.get("Attributes") or {}
+    return found
 
 
 def _explain(error: ClientError) -> None:

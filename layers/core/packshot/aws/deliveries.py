@@ -39,6 +39,7 @@ class DeliveryTable:
         body: bytes,
         created: int,
         next_try: int | None = None,
+        form: str = "",
     ) -> DeliveryRow:
         """Write the delivery, or find the one that is there and return it as it is: its bytes never change.
 
@@ -58,6 +59,7 @@ class DeliveryTable:
             created,
             created if next_try is None else next_try,
             1,
+            form,
         )
         fields: dict[str, object] = {
             "pk": account,
@@ -67,6 +69,7 @@ class DeliveryTable:
             "target": target,
             "url": url,
             "body": body,
+            "form": form or None,
             "created": created,
             "expires": created // 1000 + KEPT_S,
             **_moving(row),
@@ -202,4 +205,5 @@ def _row(row: dict[str, Any]) -> DeliveryRow:
         row["created"],
         row.get("due"),
         row["ver"],
+        row.get("form", ""),
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 from packshot.answers import Endpoint
 from packshot.aws import rows
-from packshot.aws.calls import Refused, call
+from packshot.aws.calls import Refused, call, remove
 from packshot.aws.clients import client
 from packshot.errors import Stale, not_found
 from packshot.wishes import ChangeEndpoint
@@ -58,6 +58,7 @@ class EndpointTable:
             "secret": secret,
             "disabled": endpoint.disabled,
             "description": endpoint.description,
+            "form": endpoint.form or None,
             "created": endpoint.created,
         }
         try:
@@ -100,14 +101,7 @@ class EndpointTable:
         """Forget an endpoint. Raises CallerError `not_found`."""
         if len(endpoint_id) > 200:
             raise not_found()
-        gone = call(
-            self._db.delete_item,
-            TableName=self._table,
-            Key=rows.key(account, f"endpoint#{endpoint_id}"),
-            ReturnValues="ALL_OLD",
-        )
-        if not gone.get("Attributes") and gone["ResponseMetadata"].get("RetryAttempts", 0) == 0:
-            raise not_found()
+        remove(self._db.delete_item, self._table, rows.key(account, f"endpoint#{endpoint_id}"))
 
     def failed(self, account: str, endpoint_id: str, at: int) -> EndpointRow | None:
         """A delivery failed at `at`; the first failure of a row of them is remembered. None: the endpoint is gone."""
@@ -194,6 +188,7 @@ def _row(row: dict[str, Any]) -> EndpointRow:
         row["created"],
         row.get("disabled"),
         row.get("description", ""),
+        row.get("form", ""),
         old_secret_until=row.get("old_until"),
     )
     return EndpointRow(row["pk"], endpoint, _signing(row), row.get("failing_since"))

@@ -71,7 +71,7 @@ def parts(
 
 def take(table: str, account: str, pools: Credits) -> rows.Item:
     """Take from the pools. Top-up credits are touched only when the monthly ones are used up to the last."""
-    guard = "#status = :active AND #monthly >= :monthly AND #topup >= :topup"
+    guard = "#status IN (:active, :trialing) AND #monthly >= :monthly AND #topup >= :topup"
     if pools.topup:
         guard += " AND #monthly = :monthly"
     return rows.change(
@@ -80,7 +80,7 @@ def take(table: str, account: str, pools: Credits) -> rows.Item:
         "account",
         add={"monthly": -pools.monthly, "topup": -pools.topup},
         only_if=guard,
-        given={"active": "active", "monthly": pools.monthly, "topup": pools.topup},
+        given={"active": "active", "trialing": "trialing", "monthly": pools.monthly, "topup": pools.topup},
     )
 
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from packshot import ids, ledger
+from packshot.answers import JobPage, KeyUsage, Usage
 from packshot.aws import cursors, intake, rows
 from packshot.aws.calls import Reason, Refused, call, patience
 from packshot.aws.clients import client
@@ -25,6 +26,10 @@ RESPLITS = 4
 
 PAGES, PAGE = 5, 200
 """How much of the table one page of a filtered list may look at: requests, and rows in each."""
+
+
+COUNTED = 10_000
+"""The most jobs that one look at the usage counts."""
 
 
 class JobTable:
@@ -152,33 +157,49 @@ class JobTable:
         found = [rows.unpack(item) for item in call(self._db.query, **asked)["Items"]]
         return [(row["pk"], row["sk"][4:], row["due"]) for row in found if row["sk"].startswith("job#")]
 
-    def list_jobs(self, account: str, wish: ListJobs) -> tuple[tuple[Job, ...], str | None]:
+    def list_jobs(self, account: str, wish: ListJobs) -> JobPage:
         """A page, newest first, and the cursor of the next: jobs with `after` <= created < `before`, ms. Where filters
-        match little, a page may come short or empty with a cursor: go on with it. Raises CallerError for a bad one."""
+        match little, a page may come short or empty with a cursor: go on with it. With an `offset` there is no cursor
+        but a total, up to a thousand. Raises CallerError for a bad cursor."""
         last = cursors.read(account, "jobs", wish.cursor) if wish.cursor else None
         low = _floor(wish.after) if wish.after is not None else ""
         high = min(last or "~", _floor(wish.before) if wish.before is not None else "~")
         if low > high:
-            return (), None
+            return JobPage((), None, None if wish.offset is None else 0)
         filters = {name: value for name, value in (("state", wish.state), ("ext", wish.external_id)) if value}
-        more: dict[str, Any] = {"ScanIndexForward": False, "Limit": PAGE if filters else min(wish.limit + 2, PAGE)}
+        few = not filters and wish.key is None and wish.offset is None
+        more: dict[str, Any] = {"ScanIndexForward": False, "Limit": min(wish.limit + 2, PAGE) if few else PAGE}
         if filters:
             more["FilterExpression"] = " AND ".join(f"#{name} = :{name}" for name in filters)
         given = {"pk": account, "low": f"job#{low}", "high": f"job#{high}", **filters}
         asked = rows.query(self._table, "#pk = :pk AND #sk BETWEEN :low AND :high", given, **more)
+        wanted = wish.limit if wish.offset is None else PAGES * PAGE
         jobs: list[Job] = []
         for _ in range(PAGES):
             answer = call(self._db.query, **asked)
             for job in map(job_of, answer["Items"]):
-                if job.id == high:  # the bounds of a BETWEEN count in; ours do not
+                if job.id == high or wish.key not in (None, job.key):  # a BETWEEN's bounds count in; ours do not
                     continue
-                if len(jobs) == wish.limit:
-                    return tuple(jobs), cursors.make(account, "jobs", jobs[-1].id)
+                if len(jobs) == wanted:
+                    return _page(jobs, wish, cursors.make(account, "jobs", jobs[-1].id))
                 jobs.append(job)
             if "LastEvaluatedKey" not in answer:
-                return tuple(jobs), None
+                return _page(jobs, wish, None)
             asked["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
-        return tuple(jobs), cursors.make(account, "jobs", asked["ExclusiveStartKey"]["sk"]["S"][4:])
+        return _page(jobs, wish, cursors.make(account, "jobs", asked["ExclusiveStartKey"]["sk"]["S"][4:]))
+
+    def usage(self, account: str, since: int, until: int) -> Usage:
+        """What each key used between two times, ms, oldest first; up to `COUNTED` jobs."""
+        given = {"pk": account, "low": f"job#{_floor(since)}", "high": f"job#{_floor(until)}"}
+        asked = rows.query(self._table, "#pk = :pk AND #sk BETWEEN :low AND :high", given, Limit=PAGE)
+        counted: list[Job] = []
+        while True:
+            answer = call(self._db.query, **asked)
+            counted += map(job_of, answer["Items"])
+            over = "LastEvaluatedKey" not in answer
+            if over or len(counted) >= COUNTED:
+                return _usage(counted, since, until if over else counted[-1].created, over)
+            asked["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
     def _put_once(self, row: Mapping[str, object]) -> None:
         try:
@@ -220,8 +241,8 @@ class JobTable:
 
     def _resplit(self, account: str, total: int, why: Reason) -> Credits:
         row = self._row(account, "account", why)
-        if row is None or row.get("status") != "active":
-            raise CallerError("invalid_api_key", "This account is not active.")
+        if row is None or row.get("status") not in ("active", "trialing"):
+            raise CallerError("account_inactive", "This account may not take new jobs.")
         self._hints[account] = Credits(row["monthly"], row["topup"])
         return ledger.split(total, self._hints[account])
 
@@ -242,6 +263,23 @@ def job_of(item: Mapping[str, Any]) -> Job:
 def brief_of(item: Mapping[str, Any]) -> Brief:
     """The brief in a row."""
     return Brief.load(json.loads(rows.unfold(rows.unpack(item)["body"])))
+
+
+def _page(jobs: list[Job], wish: ListJobs, cursor: str | None) -> JobPage:
+    if wish.offset is None:
+        return JobPage(tuple(jobs), cursor)
+    return JobPage(tuple(jobs[wish.offset : wish.offset + wish.limit]), None, len(jobs))
+
+
+def _usage(jobs: list[Job], since: int, until: int, over: bool) -> Usage:
+    """Sums of the jobs before `until`: of its own millisecond, a count that stops there may not have seen all."""
+    sums: dict[tuple[str, str], tuple[int, ...]] = {}
+    for job in jobs:
+        if over or job.created < until:
+            each = (1, len(job.outputs), job.charged.total if job.charged else 0, job.refunded.total)
+            so_far = sums.get((job.key, job.model), (0, 0, 0, 0))
+            sums[job.key, job.model] = tuple(map(sum, zip(so_far, each, strict=True)))
+    return Usage(since, until, tuple(KeyUsage(*name, *sums[name]) for name in sorted(sums)), over)
 
 
 def _sane(account: str, job_id: str) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from packshot.answers import Secret
 from packshot.aws.endpoints import DEFAULT, EndpointTable
 from packshot.aws.sealed import Sealer
 from packshot.delivery import Receiver
@@ -18,7 +19,14 @@ class Receivers:
     def of(self, account: str) -> list[Receiver]:
         """All of an account's endpoints, oldest first."""
         return [
-            Receiver(one.endpoint.id, one.endpoint.url, one.endpoint.events, one.endpoint.disabled, one.failing_since)
+            Receiver(
+                one.endpoint.id,
+                one.endpoint.url,
+                one.endpoint.events,
+                one.endpoint.disabled,
+                one.failing_since,
+                one.endpoint.form,
+            )
             for one in self._endpoints.list(account)
         ]
 
@@ -27,6 +35,14 @@ class Receivers:
         signing = self._endpoints.signing(account, endpoint_id or DEFAULT)
         valid = signing.valid(self._now()) if signing else ()
         return [self._sealer.open(account, sealed).decode() for sealed in valid]
+
+    def secret(self, account: str) -> Secret | None:
+        """The account's own secret in the clear."""
+        signing = self._endpoints.signing(account, DEFAULT)
+        valid = signing.valid(self._now()) if signing else ()
+        if signing is None or not valid:
+            return None
+        return Secret(self._sealer.open(account, valid[0]).decode(), signing.old_until if len(valid) > 1 else None)
 
     def disable(self, account: str, endpoint_id: str, reason: str) -> None:
         """Stop calling it."""

@@ -27,7 +27,19 @@ def _change(record: Mapping[str, Any]) -> Change | None:
             return Change(account, sk[4:])
     if sk.startswith("delivery#") and _asks(rows.unpack(old) if old else None, rows.unpack(new)):
         return Change(account, delivery=id_of_row(sk))
+    if sk.startswith("asset#") and _unseen(rows.unpack(old) if old else None, rows.unpack(new)):
+        return Change(account, asset=sk[6:])
+    if sk.startswith("profile#") and old is None:
+        return Change(account, profile=sk[8:])
     return None
+
+
+def _unseen(old: Mapping[str, Any] | None, new: Mapping[str, Any]) -> bool:
+    """An asset that is to be fetched, has just arrived, or came once more."""
+    if new["state"] == "processing":
+        return old is None
+    fresh = old is None or old["state"] != "ready" or "width" in old
+    return new["state"] == "ready" and "width" not in new and fresh
 
 
 def _asks(old: Mapping[str, Any] | None, new: Mapping[str, Any]) -> bool:

@@ -1,4 +1,4 @@
-"""The catalogue: models and presets as data files, and their loader. Adding a model is one entry in `models.json`."""
+"""The catalogue: models, presets and plans as data files, and their loader. A model is one entry in `models.json`."""
 
 import json
 from collections.abc import Mapping
@@ -7,59 +7,98 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from packshot.brief import Detail
 from packshot.job import Route
+
+PRESETS_CREATED = 1_793_491_200_000
+"""2026-11-01, in ms."""
+
+
+@dataclass(frozen=True, slots=True)
+class Skill:
+    """One operation of a model: how many pictures it takes (a mask is not counted), which optional wishes it can
+    express, and who makes it. Without routes nobody does yet."""
+
+    min_images: int
+    max_images: int
+    accepts: frozenset[str]
+    routes: tuple[Route, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """What a caller names. `credits` is for one image at 1K; `accepts` lists the optional wishes it can express."""
+    """What a caller names. `credits` is for one image at 1K; `routes` are those of its operations, each once.
+
+    `detail` is the effort that the name itself stands for, where it does.
+    """
 
     id: str
     title: str
     credits: int
-    operations: tuple[str, ...]
+    operations: Mapping[str, Skill]
     routes: tuple[Route, ...]
-    min_images: int
-    max_images: int
-    accepts: frozenset[str]
     resolutions: tuple[str, ...]
     ratios: tuple[str, ...]
     max_count: int
     deadline: int
+    detail: Detail | None = None
 
     def describe(self) -> dict[str, object]:
-        """The public entry of `GET /models`."""
+        """The public entry of `GET /models`; `images` and `accepts` at its top are the first operation's."""
+        skills = {
+            name: {"images": {"min": skill.min_images, "max": skill.max_images}, "accepts": sorted(skill.accepts)}
+            for name, skill in self.operations.items()
+        }
+        first = skills.get("generate") or next(iter(skills.values()))
         return {
             "id": self.id,
             "title": self.title,
-            "operations": list(self.operations),
+            "operations": list(skills),
             "credits": {
                 size: self.credits * factor
                 for size, factor in (("1K", 1), ("2K", 2), ("4K", 4))
                 if size in self.resolutions
             },
-            "images": {"min": self.min_images, "max": self.max_images},
-            "accepts": sorted(self.accepts),
+            **first,
+            "capabilities": skills,
             "resolutions": list(self.resolutions),
             "aspect_ratios": list(self.ratios),
             "max_count": self.max_count,
-            "providers": [route.provider for route in self.routes],
+            "providers": list(dict.fromkeys(route.provider for route in self.routes)),
         }
 
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """A look. `studio` names the built-in renderer's set; `prompt` is what a generative model is told."""
+    """A look. `studio` names the built-in renderer's set; `prompt` is what a generative model is told.
+
+    `category` is `lifestyle`, `studio`, `seasonal` or `custom`; `owner` is `system` or `account`; `created` in ms.
+    """
 
     id: str
     version: int
     title: str
+    description: str
+    category: str
     prompt: str
     studio: str
+    owner: str = "system"
+    created: int = PRESETS_CREATED
 
     def describe(self) -> dict[str, object]:
-        """The public entry of `GET /presets`."""
-        return {"id": self.id, "version": self.version, "title": self.title, "prompt": self.prompt, "owner": "system"}
+        """The public entry of `GET /presets`; `models` are those recommended for it, `created` is in ms."""
+        return {
+            "id": self.id,
+            "version": self.version,
+            "title": self.title,
+            "description": self.description,
+            "category": self.category,
+            "prompt": self.prompt,
+            "studio": self.studio,
+            "owner": self.owner,
+            "models": ["studio", "nanobanana2"],
+            "created": self.created,
+        }
 
 
 def _data(name: str) -> Any:
@@ -68,8 +107,14 @@ def _data(name: str) -> Any:
 
 @cache
 def models() -> Mapping[str, Model]:
-    """Every model by id, in the file's order."""
-    return {entry["id"]: _model(entry) for entry in _data("models.json")}
+    """Every model by id, in the file's order.
+
+    An entry that is `like` an earlier one takes what it does not say itself from there.
+    """
+    entries: dict[str, Mapping[str, Any]] = {}
+    for entry in _data("models.json"):
+        entries[entry["id"]] = {**entries[entry["like"]], **entry} if "like" in entry else entry
+    return {name: _model(entry) for name, entry in entries.items()}
 
 
 @cache
@@ -78,20 +123,40 @@ def presets() -> Mapping[str, Preset]:
     return {entry["id"]: Preset(**entry) for entry in _data("presets.json")}
 
 
+@cache
+def plans() -> Mapping[str, Mapping[str, int]]:
+    """What each plan gives: requests a minute and at once, and credits a month."""
+    found: Mapping[str, Mapping[str, int]] = _data("plans.json")
+    return found
+
+
 def _model(entry: Mapping[str, Any]) -> Model:
+    does = entry["operations"]
+    made = [
+        (Route(route["provider"], route["model"], route.get("micro_usd", 0)), route.get("operations", does))
+        for route in entry["routes"]
+    ]
+    pinned = {"detail"} if "detail" in entry else set()
+    skills = {
+        name: Skill(
+            min_images=skill["images"][0],
+            max_images=skill["images"][1],
+            accepts=frozenset(skill["accepts"]) - pinned,
+            routes=tuple(route for route, able in made if name in able),
+        )
+        for name, skill in does.items()
+    }
     return Model(
         id=entry["id"],
         title=entry["title"],
         credits=entry["credits"],
-        operations=tuple(entry["operations"]),
-        routes=tuple(Route(**route) for route in entry["routes"]),
-        min_images=entry["images"][0],
-        max_images=entry["images"][1],
-        accepts=frozenset(entry["accepts"]),
+        operations=skills,
+        routes=tuple(dict.fromkeys(route for route, _ in made)),
         resolutions=tuple(entry["resolutions"]),
         ratios=tuple(entry["ratios"]),
         max_count=entry["max_count"],
         deadline=entry["deadline"],
+        detail=entry.get("detail"),
     )
 
 

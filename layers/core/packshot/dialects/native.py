@@ -10,7 +10,7 @@ from typing import Any
 from packshot import answers as a
 from packshot import api, ids, multipart
 from packshot import wishes as w
-from packshot.brief import Brief, Image, ratio_of
+from packshot.brief import Brief, Image, Role, ratio_of
 from packshot.dialects import Dialect
 from packshot.errors import CallerError, PackshotError, Stale, Unavailable, not_found
 from packshot.validate import check, data_of, instant, invalid, is_address, parse, picture
@@ -18,15 +18,31 @@ from packshot.wire import Request, Response, dump, json_response
 
 MAX_BODY = 6_000_000
 LONGEST_WAIT = 600
-QUERIED = (("GET", "jobs"), ("GET", "assets"), ("GET", "openapi.json"))
-"""Where a query may stand; what it says of a public document does not matter."""
+LONGEST_USAGE = 92 * 86_400_000
+"""The longest span of time that one `GET /usage` may ask about, in ms."""
 
 PICTURES = ("image/png", "image/jpeg", "image/webp")
-INLINE = Image("asset", "inline")
-"""Stands in the brief for a picture that came as a data URI, until the submit step has made an asset of it."""
+OWN_SIZE = ("remove_background", "upscale", "enhance", "relight", "inpaint")
+"""Operations whose picture is as large as what they were given, unless something else is said."""
 
 _Read = Callable[[Request, str], w.Wish]
-_ID = re.compile("[0-9A-Za-z][0-9A-Za-z._~-]{0,255}")
+_STEP = "[0-9A-Za-z][0-9A-Za-z._~-]{0,255}"
+_ID = re.compile(_STEP.replace("._~", "._~@"))
+LASTING = {
+    path: re.compile(re.sub("{[a-z]+}", _STEP, path))
+    for path in (
+        "pictures/assets/{account}/{id}",
+        "pictures/assets/{account}/{id}/thumbnail",
+        "pictures/outputs/{account}/{job}/{name}",
+    )
+}
+"""The lasting addresses of pictures; all that follows `pictures/` is the wish's path."""
+
+QUERIED = ("jobs", "presets", "assets", "profiles", "usage", "openapi.json", *LASTING)
+"""Where a GET may have a query; what it says of a document or a picture that needs no key does not matter."""
+
+ROLES: tuple[Role, ...] = ("reference", "mask")
+_PLACE = re.compile(r"images\[([0-9]+)\]")
 
 
 def key_of(request: Request) -> str | None:
@@ -46,13 +62,13 @@ def read(request: Request) -> w.Wish:
     methods = ROUTES.get(path)
     if methods is None:
         raise not_found()
-    if "{id}" in path and not _ID.fullmatch(subject):
+    if "{" in path and path not in LASTING and not _ID.fullmatch(subject):
         raise not_found()
     method = "GET" if request.method == "HEAD" else request.method
     if method not in methods:
         allowed = ", ".join(f"{name}, HEAD" if name == "GET" else name for name in methods)
         raise CallerError("method_not_allowed", f"Allowed here: {allowed}.", headers={"allow": allowed})
-    if request.query and (method, path) not in QUERIED:
+    if request.query and not (method == "GET" and path in QUERIED):
         check("EmptyRequest", dict(request.query))
     return methods[method](request, subject)
 
@@ -63,49 +79,72 @@ def route(url: str) -> tuple[str, str]:
     steps = path.split("/")
     if (path in ROUTES and "{" not in path) or len(steps) < 2:
         return path, ""
-    return "/".join([steps[0], "{id}", *steps[2:]]), steps[1]
+    lasting = next((name for name, form in LASTING.items() if form.fullmatch(path)), None)
+    return (lasting, path.partition("/")[2]) if lasting else ("/".join([steps[0], "{id}", *steps[2:]]), steps[1])
 
 
 def _submit(request: Request, _: str) -> w.Wish:
-    brief, inline = _brief(request)
+    brief, inline, profiles = _brief(request)
     key = request.headers.get("idempotency-key")
     if key is not None and not (1 <= len(key) <= 255 and key.isascii() and key.isprintable()):
         raise invalid("Idempotency-Key", "Must be 1 to 255 printable ASCII characters.")
-    return w.Submit(brief, _wait(request.headers.get("prefer", "")), key, inline)
+    return w.Submit(brief, _wait(request.headers.get("prefer", "")), key, inline, profiles=profiles)
 
 
-def _brief(request: Request) -> tuple[Brief, tuple[w.Inline, ...]]:
+def _brief(request: Request) -> tuple[Brief, tuple[w.Inline, ...], tuple[str, ...]]:
     given = {name: value for name, value in _body(request, "JobRequest").items() if value is not None}
+    operation = given.setdefault("operation", "generate")
+    _check_size(given)
+    if "callback_url" in given:
+        _address(given["callback_url"], "callback_url")
+    if "scale" in given and operation != "upscale":
+        raise invalid("scale", "Goes with upscale alone.")
+    if "mask_kind" in given and "mask" not in given:
+        raise invalid("mask_kind", "Goes with a mask alone.")
+    if operation == "remove_background":
+        given.setdefault("format", "png")
+    if given.get("background") == "transparent" and given.get("format", "jpg") == "jpg":
+        raise invalid("format", "A JPEG cannot be transparent: take png or webp.")
+    shaped = any(name in given for name in ("width", "height", "aspect_ratio", "resolution"))
+    given.setdefault("like_input", operation in OWN_SIZE and not shaped)
+    profiles = tuple(dict.fromkeys(given.pop("profiles", ())))
+    images, inline = _images(given)
+    return Brief(**{"model": "", **given, "images": images}), inline, profiles
+
+
+def _check_size(given: Mapping[str, Any]) -> None:
+    """A size can be said in three ways, of which one is enough. Raises CallerError."""
     exact = [name for name in ("width", "height") if name in given]
     if len(exact) == 1:
-        raise CallerError(
-            "missing_field", "Give width and height together.", field="height" if exact == ["width"] else "width"
-        )
+        other = "height" if exact == ["width"] else "width"
+        raise CallerError("missing_field", "Give width and height together.", field=other)
     for name in ("aspect_ratio", "resolution"):
         if exact and name in given:
             raise invalid(name, "Give either width and height, or aspect_ratio and resolution.")
+    for name in ("width", "aspect_ratio"):
+        if given.get("like_input") and name in given:
+            raise invalid(name, "Give either a size or a ratio, or like_input.")
     try:
         ratio_of(given.get("aspect_ratio", "auto"))
     except ValueError:
         raise invalid("aspect_ratio", "Must be auto, or width:height between 1:20 and 20:1, such as 4:3.") from None
-    if "callback_url" in given and not is_address(given["callback_url"]):
-        raise invalid("callback_url", "Must be an absolute https address.")
-    images, inline = _images(given.pop("images", []))
-    return Brief(**{"operation": "generate", "model": "studio", **given, "images": images}), inline
 
 
-def _images(given: list[str]) -> tuple[tuple[Image, ...], tuple[w.Inline, ...]]:
+def _images(given: dict[str, Any]) -> tuple[tuple[Image, ...], tuple[w.Inline, ...]]:
+    """All pictures of a job, taken out of `given`: the products, then the reference, then the mask."""
+    products = enumerate(given.pop("images", ()))
+    named: list[tuple[str, str, Role]] = [(f"images[{place}]", text, "product") for place, text in products]
+    named += [(role, given.pop(role), role) for role in ROLES if role in given]
     images: list[Image] = []
     inline: list[w.Inline] = []
-    for place, text in enumerate(given):
-        field = f"images[{place}]"
+    for place, (field, text, role) in enumerate(named):
         if text.startswith("data:"):
             inline.append(w.Inline(place, picture(data_of(text, field), field)))
-            images.append(INLINE)
+            images.append(Image("asset", "inline", role))  # until the submit step has made an asset of it
         elif ids.is_id("as", text):
-            images.append(Image("asset", text))
+            images.append(Image("asset", text, role))
         elif len(text) <= 2048 and is_address(text):
-            images.append(Image("url", text))
+            images.append(Image("url", text, role))
         else:
             raise invalid(field, "Must be an https address, an asset's id (as_...), or a data URI of a picture.")
     return tuple(images), tuple(inline)
@@ -125,48 +164,95 @@ def _jobs(request: Request, _: str) -> w.Wish:
     given = _query(request, "JobsQuery")
     for name in ("after", "before"):
         given[name] = instant(given.pop(f"created_{name}", None), f"created_{name}")
-    return w.ListJobs(**given)
+    return w.ListJobs(key=given.pop("key_id", None), **given)
 
 
 def _query(request: Request, name: str) -> dict[str, Any]:
-    """Checked like a body; every value is text on its way here, `limit` means a number."""
+    """Checked like a body; every value is text on its way here, `limit` and `offset` mean numbers."""
     given: dict[str, object] = dict(request.query)
-    if re.fullmatch("[0-9]{1,9}", request.query.get("limit", "")):
-        given["limit"] = int(request.query["limit"])
+    for number in ("limit", "offset"):
+        if re.fullmatch("[0-9]{1,9}", request.query.get(number, "")):
+            given[number] = int(request.query[number])
     return check(name, given)
+
+
+def _usage(request: Request, _: str) -> w.Wish:
+    since, until = _span(_query(request, "UsageQuery"))
+    if until - since > LONGEST_USAGE:
+        raise invalid("until", "Must be at most 92 days after since.")
+    return w.GetUsage(since, until)
+
+
+def _span(given: Mapping[str, Any]) -> tuple[int, int]:
+    since, until = instant(given["since"], "since") or 0, instant(given["until"], "until") or 0
+    if until <= since:
+        raise invalid("until", "Must be later than since.")
+    return since, until
+
+
+def _preset(request: Request, subject: str) -> w.Wish:
+    return w.PutPreset(id=subject or None, **_body(request, "PresetRequest"))
 
 
 def _put_asset(request: Request, _: str) -> w.Wish:
     kind = _media_type(request)
     if kind == "multipart/form-data":
-        part = multipart.file_of(request.headers["content-type"], request.body)
-        return w.PutAsset(picture(part.data, "file"), part.filename)
+        return _form(request)
     if kind in PICTURES:
         return w.PutAsset(picture(request.body, "file"))
-    given = _body(request, "UploadRequest", f"multipart/form-data, {', '.join(PICTURES)}")
-    return w.PresignAsset(given["content_type"], given["bytes"], given.get("filename"))
+    _check_json(kind, f", multipart/form-data, {', '.join(PICTURES)}")
+    body = parse(request.body)
+    if isinstance(body, dict) and "url" in body:
+        given = check("ImportRequest", body)
+        return w.ImportAsset(_address(given["url"], "url"), given.get("filename"), _tags(given))
+    given = check("UploadRequest", body)
+    return w.PresignAsset(given["content_type"], given["bytes"], given.get("filename"), _tags(given))
+
+
+def _form(request: Request) -> w.Wish:
+    """One `file`, and any number of `tags`."""
+    parts = multipart.parse(request.headers["content-type"], request.body)
+    tags = [part.data.decode(errors="surrogateescape") for part in parts if part.name == "tags"]
+    files = [part for part in parts if part.name != "tags"]
+    given = check("AssetForm", {**{part.name: "" for part in files}, "tags": tags})
+    if len(files) > 1:
+        raise invalid("file", "Send one file at a time.")
+    return w.PutAsset(picture(files[0].data, "file"), files[0].filename, _tags(given))
+
+
+def _tags(given: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(given.get("tags", ())))
+
+
+def _create_profile(request: Request, _: str) -> w.Wish:
+    given = _body(request, "ProfileRequest")
+    images = tuple(_address(url, f"images[{place}]") for place, url in enumerate(given["images"]))
+    return w.CreateProfile(images, given.get("tag"))
 
 
 def _create_endpoint(request: Request, _: str) -> w.Wish:
     given = _endpoint(request, "EndpointRequest")
-    return w.CreateEndpoint(given["url"], given.get("events", ()), given.get("description", ""))
+    return w.CreateEndpoint(**{"events": (), **given})
 
 
 def _endpoint(request: Request, name: str) -> dict[str, Any]:
     given = {name: value for name, value in _body(request, name).items() if value is not None}
-    if "url" in given and not is_address(given["url"]):
-        raise invalid("url", "Must be an absolute https address.")
+    if "url" in given:
+        _address(given["url"], "url")
     if "events" in given:
         given["events"] = tuple(dict.fromkeys(given["events"]))
     return given
 
 
+def _address(text: str, field: str) -> str:
+    if not is_address(text):
+        raise invalid(field, "Must be an absolute https address.")
+    return text
+
+
 def _replay(request: Request, subject: str) -> w.Wish:
     given = _body(request, "ReplayRequest")
-    since, until = instant(given["since"], "since") or 0, instant(given["until"], "until") or 0
-    if until <= since:
-        raise invalid("until", "Must be later than since.")
-    return w.ReplayRange(subject, since, until, given.get("failed_only", True))
+    return w.ReplayRange(subject, *_span(given), given.get("failed_only", True))
 
 
 def _rotate(request: Request, subject: str) -> w.Wish:
@@ -185,11 +271,14 @@ def _bare(wish: Callable[[str], w.Wish]) -> _Read:
     return read
 
 
-def _body(request: Request, name: str, besides: str = "") -> dict[str, Any]:
-    kind = _media_type(request)
-    if kind and kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
-        raise CallerError("unsupported_media_type", f"Send application/json{', ' * bool(besides)}{besides}.")
+def _body(request: Request, name: str) -> dict[str, Any]:
+    _check_json(_media_type(request))
     return check(name, parse(request.body))
+
+
+def _check_json(kind: str, besides: str = "") -> None:
+    if kind and kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
+        raise CallerError("unsupported_media_type", f"Send application/json{besides}.")
 
 
 def _media_type(request: Request) -> str:
@@ -202,12 +291,20 @@ ROUTES: Mapping[str, Mapping[str, _Read]] = {
     "jobs/{id}/cancel": {"POST": _bare(w.CancelJob)},
     "jobs/{id}/deliveries": {"GET": _bare(w.ListDeliveries)},
     "deliveries/{id}/replay": {"POST": _bare(w.ReplayDelivery)},
-    "quotes": {"POST": lambda request, _: w.Quote(_brief(request)[0])},
+    "quotes": {"POST": lambda request, _: w.Quote((found := _brief(request))[0], profiles=found[2])},
     "models": {"GET": _bare(lambda _: w.ListModels())},
-    "presets": {"GET": _bare(lambda _: w.ListPresets())},
-    "assets": {"GET": lambda request, _: w.ListAssets(**_query(request, "PageQuery")), "POST": _put_asset},
-    "assets/{id}": {"GET": _bare(w.GetAsset)},
-    "account": {"GET": _bare(lambda _: w.GetAccount())},
+    "presets": {"GET": lambda request, _: w.ListPresets(**_query(request, "PresetsQuery")), "POST": _preset},
+    "presets/{id}": {"GET": _bare(w.GetPreset), "PUT": _preset, "DELETE": _bare(w.DeletePreset)},
+    "assets": {"GET": lambda request, _: w.ListAssets(**_query(request, "AssetsQuery")), "POST": _put_asset},
+    "assets/{id}": {"GET": _bare(w.GetAsset), "DELETE": _bare(w.DeleteAsset)},
+    "profiles": {"GET": lambda request, _: w.ListProfiles(**_query(request, "ProfilesQuery")), "POST": _create_profile},
+    "profiles/{id}": {"GET": _bare(w.GetProfile), "DELETE": _bare(w.DeleteProfile)},
+    "profiles/{id}/picture": {"GET": _bare(w.GetProfilePicture)},
+    "account": {
+        "GET": _bare(lambda _: w.GetAccount()),
+        "PATCH": lambda request, _: w.ChangeAccount(_body(request, "AccountChange")["models"]),
+    },
+    "usage": {"GET": _usage},
     "account/callback-secret/rotate": {"POST": lambda request, _: _rotate(request, "default")},
     "callback-endpoints": {"GET": _bare(lambda _: w.ListEndpoints()), "POST": _create_endpoint},
     "callback-endpoints/{id}": {
@@ -218,23 +315,29 @@ ROUTES: Mapping[str, Mapping[str, _Read]] = {
     "callback-endpoints/{id}/test": {"POST": _bare(w.TestEndpoint)},
     "callback-endpoints/{id}/replay": {"POST": _replay},
     "openapi.json": {"GET": _bare(lambda _: w.Document())},
+    **{path: {"GET": _bare(w.GetPicture)} for path in LASTING},
 }
 
 
 # ---------------------------------------------------------------------------------------------------------- write
 
 
-def write(wish: w.Wish, answer: a.Answer) -> Response:
+MAKES = (w.PutAsset, w.ImportAsset, w.PresignAsset, w.CreateProfile, w.CreateEndpoint)
+
+
+def write(wish: w.Wish, answer: a.Answer, _: Request) -> Response:
     """The answer as JSON, with the status that fits the wish."""
     match answer:
-        case a.Text():
+        case a.Raw():
             return Response(200, {"content-type": answer.content_type}, answer.body)
-        case a.Done() if isinstance(wish, w.DeleteEndpoint):
+        case a.Redirect():
+            return Response(302, {"location": answer.url})
+        case a.Done() if isinstance(wish, (w.DeleteEndpoint, w.DeleteAsset, w.DeletePreset, w.DeleteProfile)):
             return Response(204)
         case a.JobView():
             return _job(wish, answer)
-    status = 201 if isinstance(wish, (w.PutAsset, w.PresignAsset, w.CreateEndpoint)) else 200
-    return json_response(202 if isinstance(answer, a.Done) else status, api.shape(wish, answer))
+    made = isinstance(wish, MAKES) or (isinstance(wish, w.PutPreset) and wish.id is None)
+    return json_response(202 if isinstance(answer, a.Done) else 201 if made else 200, api.shape(wish, answer))
 
 
 def _job(wish: w.Wish, answer: a.JobView) -> Response:
@@ -247,15 +350,29 @@ def _job(wish: w.Wish, answer: a.JobView) -> Response:
     return json_response(202 if answer.fresh and not answer.job.state.terminal else 200, body, headers)
 
 
-def write_error(error: PackshotError | None, request_id: str) -> Response:
+def write_error(error: PackshotError | None, request_id: str, request: Request | None = None) -> Response:
     """An RFC 9457 problem. What is no caller's fault says nothing of its cause."""
     if isinstance(error, CallerError):
         detail = "This API key is not valid." if error.code == "invalid_api_key" else error.message
         seconds, headers, details = error.retry_after, error.headers, error.details
-        return _problem(error.status, error.code, detail, request_id, seconds, headers, error.field, details)
+        field = _named(error.field, request)
+        return _problem(error.status, error.code, detail, request_id, seconds, headers, field, details)
     if isinstance(error, (Unavailable, Stale)):
         return _problem(503, "unavailable", "Busy for a moment; try again.", request_id, Unavailable.retry_after)
     return _problem(500, "internal_error", "Something went wrong on our side.", request_id)
+
+
+def _named(field: str | None, request: Request | None) -> str | None:
+    """What the caller calls a picture of the brief: after `images` come `reference`, `mask` and the profiles'."""
+    found = _PLACE.fullmatch(field or "")
+    try:
+        given = parse(request.body) if found and request else None
+    except CallerError:
+        return field
+    if found is None or not isinstance(given, dict) or int(found[1]) < len(given.get("images") or ()):
+        return field
+    names = [*(role for role in ROLES if given.get(role)), "profiles"]
+    return names[min(int(found[1]) - len(given.get("images") or ()), len(names) - 1)]
 
 
 def _problem(
@@ -276,4 +393,4 @@ def _problem(
     return Response(status, named, dump(api.problem(status, code, detail, request_id, field, details)))
 
 
-dialect = Dialect(prefix=api.PREFIX, key_of=key_of, read=read, write=write, write_error=write_error)
+dialect = Dialect(prefixes=(api.PREFIX.rstrip("/"),), key_of=key_of, read=read, write=write, write_error=write_error)

@@ -20,7 +20,8 @@ from packshot.wire import Request, Response
 class Shot:
     """What one call asks of a provider: the brief, how many images, where our own copies of the inputs are, its size.
 
-    `inputs` are presigned https addresses in the brief's order; `width` and `height` are the final size in pixels.
+    `inputs` are presigned https addresses in the brief's order, `mask` another (white is changed); `width` and
+    `height` are the final size in pixels.
     """
 
     brief: Brief
@@ -31,6 +32,7 @@ class Shot:
     width: int
     height: int
     seed: int | None
+    mask: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,8 @@ Credentials = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """One upstream as a value. `typical` are the measured p50, p75 and p90 of its running time, in seconds."""
+    """One upstream as a value. `typical` are the measured p50, p75 and p90 of its running time, in seconds;
+    `first_look` is when to look whether anybody works on a call, where that is not p50."""
 
     completion: Literal["render", "webhook", "poll", "sync"]
     base_url: str
@@ -95,6 +98,7 @@ class Provider:
     write_cancel: Callable[[str, Credentials], Request] | None = None
     verify: Callable[[Credentials, Mapping[str, str], bytes, int], None] | None = None
     read_webhook: Callable[[bytes], tuple[str, Reply]] | None = None
+    first_look: int | None = None
 
 
 NAMES = tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))

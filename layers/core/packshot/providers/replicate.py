@@ -8,13 +8,13 @@ import json
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote
 
 from packshot import signing
-from packshot.brief import ratio_of
+from packshot.brief import LONG_SIDE, Brief, ratio_of
 from packshot.errors import ProviderError
 from packshot.job import Failure
 from packshot.providers import Credentials, Later, No, Provider, Ready, Reply, Shot, Taken, Unknown, Working
@@ -27,78 +27,151 @@ MAX_WAIT = 900  # seconds; no Retry-After may park a call for longer
 
 
 # --- what each model takes: a field that is not here is never sent ---------------------------------------------------
-def _tier(shot: Shot) -> dict[str, Any]:
+_Fields = dict[str, Any]
+_STEPS: Mapping[str | None, int] = {"low": 15, "medium": 30, "high": 50}
+
+
+def _exact(brief: Brief) -> bool:
+    return brief.width is not None and not brief.like_input
+
+
+def _tier(shot: Shot) -> _Fields:
     return {"resolution": shot.brief.billed_resolution}
 
 
-def _megapixels(shot: Shot) -> dict[str, Any]:
-    return {"resolution": next((f"{tier} MP" for tier in (1, 2) if shot.width * shot.height <= tier << 20), "4 MP")}
+def _flux_2(shot: Shot) -> _Fields:
+    """Megapixels, or an exact size: the smallest of that shape within the documented 256 to 2048 pixels a side."""
+    if not _exact(shot.brief):
+        pixels = min(shot.width * shot.height, LONG_SIDE[shot.brief.billed_resolution] ** 2)
+        return {"resolution": next((f"{tier} MP" for tier in (1, 2) if pixels <= tier << 20), "4 MP")}
+    shrink = min(1.0, 2048 / max(shot.width, shot.height))
+    width, height = (max(256, math.ceil(side * shrink / 32) * 32) for side in (shot.width, shot.height))
+    return {"aspect_ratio": "custom", "width": width, "height": height}
 
 
-def _seedream(shot: Shot) -> dict[str, Any]:
+def _flux_2_flex(shot: Shot) -> _Fields:
+    fields, brief = _flux_2(shot), shot.brief
+    if brief.guidance is not None:
+        fields["guidance"] = min(10.0, max(1.5, brief.guidance))
+    if brief.detail is not None:
+        fields["steps"] = _STEPS[brief.detail]
+    return fields
+
+
+def _seedream(shot: Shot) -> _Fields:
     """A tier, or an exact size: the smallest of that shape within the documented 1024 to 4096 pixels a side."""
-    if shot.brief.width is None:
+    if not _exact(shot.brief):
         return {"size": shot.brief.billed_resolution}
     grow = max(1.0, 1024 / min(shot.width, shot.height))
     width, height = (min(4096, round(side * grow)) for side in (shot.width, shot.height))
     return {"size": "custom", "width": width, "height": height}
 
 
+def _gpt(shot: Shot) -> _Fields:
+    return {} if shot.brief.detail is None else {"quality": shot.brief.detail}
+
+
+def _sdxl(shot: Shot) -> _Fields:
+    """A size of that shape and about the one megapixel that the model was trained on, in steps of 64."""
+    brief, shape = shot.brief, math.sqrt(shot.width / shot.height)
+    width, height = (min(2048, max(512, round(side / 64) * 64)) for side in (1024 * shape, 1024 / shape))
+    fields: _Fields = {"width": width, "height": height}
+    if brief.guidance is not None:
+        fields["guidance_scale"] = min(50.0, max(1.0, brief.guidance))
+    if brief.detail is not None:
+        fields["num_inference_steps"] = _STEPS[brief.detail]
+    if brief.strength is not None and shot.inputs:
+        fields["prompt_strength"] = brief.strength
+    return fields
+
+
 @dataclass(frozen=True, slots=True)
 class _Takes:
-    """A model's input fields; `jpg` is its name for that format, empty when it lets nobody choose one."""
+    """A model's input fields.
+
+    images   the field of its pictures, at least `least` and at most `limit`; `mask`: that of its mask, if it needs one
+    ratios   its aspect ratios; none: it has no such field
+    like     how it is told to keep the first picture's ratio: a value of its ratio, a flag of that name, or not at all
+    more     whatever else it takes: sizes, quality
+    jpg      its name for that format, empty when it lets nobody choose one
+    seeds    how many there are; 0: it takes none
+    version  its version id, where Replicate runs it by that and not by its name
+    """
 
     images: str
     limit: int
     ratios: tuple[str, ...]
-    like_input: bool = True
-    size: Callable[[Shot], dict[str, Any]] = lambda shot: {}
+    least: int = 0
+    like: Literal["ratio", "match_input_image", ""] = "ratio"
+    more: Callable[[Shot], _Fields] = lambda shot: {}
     jpg: str = "jpg"
-    seed: bool = False
+    seeds: int = 0
+    mask: str = ""
+    negative: bool = False
+    version: str = ""
 
 
 _BASIC = ("1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9")
 _WIDE = (*_BASIC, "21:9")
 _SEEDREAM = ("1:1", "2:3", "3:2", "3:4", "4:3", "9:16", "16:9", "21:9")
-_FLUX_2 = _Takes("input_images", 8, _BASIC, size=_megapixels, jpg="png", seed=True)  # its jpg is of quality 80
-_KONTEXT = _Takes("input_image", 1, (*_WIDE, "9:21", "2:1", "1:2"), seed=True)
+_QWEN = ("1:1", "2:3", "3:2", "3:4", "4:3", "9:16", "16:9")
+_ANY_SEED = 2**32
+_FLUX_2 = _Takes("input_images", 8, _BASIC, more=_flux_2, jpg="png", seeds=_ANY_SEED)  # its jpg is of quality 80
+_GPT = _Takes("input_images", 10, ("1:1", "3:2", "2:3"), like="", more=_gpt, jpg="jpeg")
+_KONTEXT = _Takes("input_image", 1, (*_WIDE, "9:21", "2:1", "1:2"), seeds=_ANY_SEED)
+_SDXL = "7762fd07cf82c948538e41f63f77d685e02b063e37e496e96eefd46c929f9bdc"
 
 MODELS: Mapping[str, _Takes] = {
     "google/nano-banana": _Takes("image_input", 10, _WIDE),
-    "google/nano-banana-2": _Takes("image_input", 14, (*_WIDE, "1:4", "4:1", "1:8", "8:1"), size=_tier),
-    "google/nano-banana-pro": _Takes("image_input", 14, _WIDE, size=_tier),
-    "openai/gpt-image-2": _Takes("input_images", 10, ("1:1", "3:2", "2:3"), like_input=False, jpg="jpeg"),
+    "google/nano-banana-2": _Takes("image_input", 14, (*_WIDE, "1:4", "4:1", "1:8", "8:1"), more=_tier),
+    "google/nano-banana-pro": _Takes("image_input", 14, _WIDE, more=_tier),
+    "openai/gpt-image-1.5": _GPT,
+    "openai/gpt-image-2": _GPT,
     "black-forest-labs/flux-kontext-pro": _KONTEXT,
     "black-forest-labs/flux-kontext-max": _KONTEXT,
     "black-forest-labs/flux-2-pro": _FLUX_2,
     "black-forest-labs/flux-2-max": _FLUX_2,
-    "bytedance/seedream-4": _Takes("image_input", 10, _SEEDREAM, size=_seedream, jpg=""),
+    "black-forest-labs/flux-2-flex": replace(_FLUX_2, limit=10, more=_flux_2_flex),
+    "black-forest-labs/flux-fill-pro": _Takes("image", 1, (), least=1, jpg="png", seeds=_ANY_SEED, mask="mask"),
+    "bytedance/seedream-4": _Takes("image_input", 10, _SEEDREAM, more=_seedream, jpg=""),
+    "qwen/qwen-image-2": _Takes("image", 1, _QWEN, like="match_input_image", jpg="", seeds=2**31, negative=True),
+    "stability-ai/sdxl": _Takes("image", 1, (), more=_sdxl, jpg="", seeds=_ANY_SEED, negative=True, version=_SDXL),
 }
 
 
-def _input(shot: Shot) -> dict[str, Any]:
+def _takes(shot: Shot) -> _Takes:
     takes = MODELS.get(shot.model)
-    if takes is None or len(shot.inputs) > takes.limit:
+    if takes is None or not takes.least <= len(shot.inputs) <= takes.limit:
         raise ProviderError(f"no translation for {len(shot.inputs)} pictures to {shot.model}")
-    fields: dict[str, Any] = {"prompt": shot.prompt, **takes.size(shot)}
+    if bool(takes.mask) is (shot.mask is None):
+        raise ProviderError(f"{shot.model} takes {'a' if takes.mask else 'no'} mask")
+    return takes
+
+
+def _input(takes: _Takes, shot: Shot) -> _Fields:
+    fields: _Fields = {"prompt": shot.prompt, **takes.more(shot)}
     if shot.inputs:
         fields[takes.images] = list(shot.inputs) if takes.limit > 1 else shot.inputs[0]
-    if fields.get("size") != "custom":
-        fields["aspect_ratio"] = _ratio(takes, shot)
-    if takes.seed and shot.seed is not None:
-        fields["seed"] = shot.seed
+    if takes.mask:
+        fields[takes.mask] = shot.mask
+    if takes.ratios and "custom" not in (fields.get("size"), fields.get("aspect_ratio")):
+        fields |= _shape(takes, shot)
+    if takes.negative and shot.brief.negative_prompt:
+        fields["negative_prompt"] = shot.brief.negative_prompt
+    if takes.seeds and shot.seed is not None:
+        fields["seed"] = shot.seed % takes.seeds
     if takes.jpg:  # what we encode ourselves (webp) is asked for without loss
         fields["output_format"] = takes.jpg if shot.brief.format == "jpg" else "png"
     return fields
 
 
-def _ratio(takes: _Takes, shot: Shot) -> str:
-    asked = shot.brief.aspect_ratio if shot.brief.width is None else ""
-    if asked == "auto" and shot.inputs and takes.like_input:
-        return "match_input_image"
+def _shape(takes: _Takes, shot: Shot) -> _Fields:
+    asked = "auto" if shot.brief.like_input else "" if _exact(shot.brief) else shot.brief.aspect_ratio
+    if asked == "auto" and shot.inputs and takes.like:
+        return {"aspect_ratio": "match_input_image"} if takes.like == "ratio" else {takes.like: True}
     shape = shot.width / shot.height
     nearest = min(takes.ratios, key=lambda ratio: abs(math.log(shape / (ratio_of(ratio) or 1))))
-    return asked if asked in takes.ratios else nearest
+    return {"aspect_ratio": asked if asked in takes.ratios else nearest}
 
 
 # --- requests --------------------------------------------------------------------------------------------------------
@@ -109,12 +182,16 @@ def _request(method: str, path: str, credentials: Credentials, body: object = No
 
 
 def write(shot: Shot, credentials: Credentials, webhook_url: str | None) -> Request:
-    """Create a prediction. Raises ProviderError for a model or a number of pictures that is not in the table."""
-    body: dict[str, Any] = {"input": _input(shot)}
+    """Create a prediction. Raises ProviderError for a model, a number of pictures or a mask not in the table."""
+    takes = _takes(shot)
+    body: dict[str, Any] = {"input": _input(takes, shot)}
+    if takes.version:
+        body["version"] = takes.version
     if webhook_url is not None:
         body |= {"webhook": webhook_url, "webhook_events_filter": ["completed"]}
     headers = {"content-type": "application/json", "cancel-after": f"{DEADLINE}s"}
-    return _request("POST", f"/v1/models/{quote(shot.model)}/predictions", credentials, body, **headers)
+    path = "/v1/predictions" if takes.version else f"/v1/models/{quote(shot.model)}/predictions"
+    return _request("POST", path, credentials, body, **headers)
 
 
 def write_poll(remote: str, credentials: Credentials) -> Request:

@@ -6,13 +6,17 @@ made, never before: a crash between the two sends the same bytes under the same 
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
-from packshot import events, observe, signing
+from packshot import dialects, events, observe, signing
+from packshot.answers import JobView
+from packshot.brief import Brief
 from packshot.delivery import DeliveryRow, DeliveryState, Receiver, Try
 from packshot.egress import NoAnswer, NotSent, Posted
 from packshot.errors import Stale
+from packshot.job import Job
 from packshot.ports import Bus, Jobs, Queue
+from packshot.steps.view import Gallery, show
 from packshot.wire import dump
 
 SCHEDULE = (0, 5, 300, 1_800, 7_200, 18_000, 36_000, 36_000)
@@ -37,7 +41,17 @@ class Deliveries(Protocol):
     """Delivery rows."""
 
     def open(
-        self, account: str, *, job: str, event_id: str, type: str, target: str, url: str, body: bytes, created: int
+        self,
+        account: str,
+        *,
+        job: str,
+        event_id: str,
+        type: str,
+        target: str,
+        url: str,
+        body: bytes,
+        created: int,
+        form: str = "",
     ) -> DeliveryRow:
         """Write a pending row that is due at once, unless it exists; the row that stands is returned."""
         ...
@@ -94,6 +108,7 @@ class Courier:
     now: Callable[[], int]
     random: Callable[[], float]
     api_url: str
+    gallery: Gallery
 
 
 def callback(message: Mapping[str, object], *, room: Courier) -> None:
@@ -112,17 +127,33 @@ def _fan_out(account: str, job_id: str, type: str, room: Courier) -> None:
         return
     job, brief = both
     event = events.event_of(job, metadata=brief.metadata, type=type, api_url=room.api_url)
-    targets = [(JOB, brief.callback_url)] if brief.callback_url and type in events.TERMINAL else []
+    targets = [(JOB, brief.callback_url, brief.dialect)] if brief.callback_url and type in events.TERMINAL else []
     for endpoint in room.endpoints.of(account):
         if not endpoint.disabled and type in (endpoint.events or events.TERMINAL):
-            targets.append((endpoint.id, endpoint.url))
-    for target, url in targets:
-        row = room.deliveries.open(
-            account, job=job_id, event_id=event["id"], type=type, target=target, url=url, body=dump(event),
-            created=room.now(),
-        )  # fmt: skip
-        if row.state == "pending" and not row.tries:
-            room.queue.send({"kind": "delivery", "account": account, "id": row.id}, group=account)
+            targets.append((endpoint.id, endpoint.url, endpoint.form))
+    for target, url, form in targets:
+        if form not in ("", brief.dialect):
+            continue
+        for event_id, body in _bodies(event, job, brief, type, form, room):
+            row = room.deliveries.open(
+                account, job=job_id, event_id=event_id, type=type, target=target, url=url, body=body,
+                created=room.now(), form=form,
+            )  # fmt: skip
+            if row.state == "pending" and not row.tries:
+                room.queue.send({"kind": "delivery", "account": account, "id": row.id}, group=account)
+
+
+def _bodies(
+    event: Mapping[str, Any], job: Job, brief: Brief, type: str, form: str, room: Courier
+) -> list[tuple[str, bytes]]:
+    """(message id, bytes) of what one target is told: our own event, or a dialect's own bodies at a job's end."""
+    write = dialects.load(form).callbacks if form else None
+    if write is None:
+        return [] if form and type not in events.TERMINAL else [(event["id"], dump(event))]
+    if type not in events.TERMINAL:
+        return []
+    parts = write(show(JobView(job, brief), room.gallery, room.now()))
+    return [(f"{event['id']}-{part}", body) for part, body in parts.items()]
 
 
 def _deliver(account: str, delivery_id: str, room: Courier) -> None:
@@ -163,6 +194,9 @@ def _send(row: DeliveryRow, url: str, secrets: Sequence[str], at: int, room: Cou
         "webhook-timestamp": str(at // 1000),
         "webhook-signature": signing.sign(secrets, row.event_id, at // 1000, row.body),
     }
+    sign = dialects.load(row.form).sign if row.form else None
+    if sign is not None:
+        headers |= sign(secrets, row.event_id, at // 1000, row.body)
     try:
         answer = room.http.post(url, headers, row.body, SECONDS)
     except (NotSent, NoAnswer) as error:

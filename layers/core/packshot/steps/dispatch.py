@@ -14,15 +14,23 @@ from packshot.egress import NoAnswer, NotSent
 from packshot.errors import ProviderError
 from packshot.facts import Intended, Refused
 from packshot.job import Attempt, Failure, Job, Step
-from packshot.picture import encode
+from packshot.picture import encode, mask_of
 from packshot.ports import Http, Jobs, Pictures
 from packshot.providers import Shot
 from packshot.steps.apply import apply
 from packshot.steps.inputs import BadInput, gather
+from packshot.steps.keep import CONTENT_TYPES
 from packshot.steps.upstream import SECONDS, Upstream, simulated, unavailable
 
 INPUT_URL_SECONDS = 7200
 DEFAULT_PRESET = "studio"
+INSTRUCTIONS: Mapping[str, str] = {
+    "remix": "The first picture shows a product, the last one a look. Photograph the product of the first picture in"
+    " the setting, light and colours of the last. Keep the product exactly as it is, and the first picture's shape.",
+    "enhance": "Improve this photograph: exposure, white balance, sharpness and noise. Keep everything in it as it is.",
+    "relight": "Light this scene anew: even, soft studio light that fits the whole picture. Keep everything else.",
+}
+"""What a generative model is told beside the caller's own words, for operations that need none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +39,7 @@ class Dispatcher:
 
     jobs: Jobs
     uploads: Pictures
+    outputs: Pictures
     http: Http
     upstream: Upstream
     api_url: str
@@ -65,6 +74,7 @@ def dispatch(message: Mapping[str, object], *, room: Dispatcher) -> None:
         min(now + provider.deadline * 1000, job.deadline),
         micro_usd=route.micro_usd * call.images,
         simulated=bool(credentials and simulated(credentials)),
+        size=(shot.width, shot.height) if isinstance(shot, Shot) and brief.like_input else None,
     )
     due = _first_look(call.due, now, provider.completion, room.upstream.looks(route.provider)[0] * 1000)
     job, _ = apply(room.jobs, job, Intended(index, attempt, now, due))
@@ -101,26 +111,36 @@ def _first_look(planned: int, now: int, completion: str, likely: int) -> int:
 def _shot(job: Job, brief: Brief, index: int, room: Dispatcher) -> Shot | Failure:
     """The provider gets our own copies: decoded strictly, re-encoded without metadata, never the caller's address."""
     try:
-        sources = gather(job, brief, uploads=room.uploads, http=room.http)
+        sources = gather(job, brief, uploads=room.uploads, outputs=room.outputs, http=room.http)
     except BadInput as error:
         return error.failure
-    keys = []
-    for place, source in enumerate(sources):
-        key = f"inputs/{job.account}/{job.id}/{place}.jpg"
-        data = encode(source.picture, format="jpg", quality=95, source_type="digitalCapture")
-        room.uploads.put(key, data, "image/jpeg")
-        keys.append(room.uploads.url(key, INPUT_URL_SECONDS))
-    ratio = sources[0].picture.width / sources[0].picture.height if sources else 1.0
-    width, height = briefs.frame(brief, ratio)
+    keys, mask = [], None
+    for place, (image, source) in enumerate(zip(brief.images, sources, strict=True)):
+        masks = image.role == "mask"
+        picture = mask_of(source.picture, brief.mask_kind) if masks else source.picture
+        form = "png" if masks or picture.has_alpha else "jpg"
+        key = f"inputs/{job.account}/{job.id}/{place}.{form}"
+        data = encode(picture, format=form, quality=95, source_type="digitalCapture")
+        room.uploads.put(key, data, CONTENT_TYPES[form])
+        url = room.uploads.url(key, INPUT_URL_SECONDS)
+        if masks:
+            mask = url
+        else:
+            keys.append(url)
+    first = sources[0].picture if sources else None
+    width, height = briefs.frame(brief, (first.width, first.height) if first else (1, 1))
     call = job.calls[index]
     seed = (brief.seed + call.first) % 2**32 if brief.seed is not None else None
-    return Shot(brief, prompt_of(brief), job.routes[call.route].model, call.images, tuple(keys), width, height, seed)
+    model = job.routes[call.route].model
+    return Shot(brief, prompt_of(brief), model, call.images, tuple(keys), width, height, seed, mask)
 
 
 def prompt_of(brief: Brief) -> str:
-    """The caller's own words, after the preset's when one is named; the studio preset's when there are neither."""
-    preset = brief.preset or ("" if brief.prompt else DEFAULT_PRESET)
-    return f"{presets()[preset].prompt if preset else ''}\n{brief.prompt}".strip()
+    """What the operation asks for, the preset's words, then the caller's own; the studio preset's when a picture is to
+    be made and there are neither."""
+    preset = brief.preset or ("" if brief.prompt or brief.operation != "generate" else DEFAULT_PRESET)
+    look = brief.look[1] if brief.look else presets()[preset].prompt if preset else ""
+    return "\n".join(words for words in (INSTRUCTIONS.get(brief.operation, ""), look, brief.prompt) if words)
 
 
 def _webhook(api_url: str, job: Job, index: int, attempt: Attempt) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from packshot import events, ids, signing, urls
+from packshot import dialects, events, ids, signing, urls
 from packshot.answers import Answer, Done, Endpoint
 from packshot.delivery import DeliveryRow
 from packshot.errors import CallerError, Stale, not_found
@@ -85,8 +85,8 @@ class Desk:
     local: bool = False
 
 
-def manage(wish: Wish, principal: Principal, *, desk: Desk) -> Answer:
-    """Carry out a wish about callback endpoints. Raises CallerError."""
+def manage(wish: Wish, principal: Principal, *, desk: Desk) -> Answer | None:
+    """Carry out a wish about callback endpoints; None for any other wish. Raises CallerError."""
     account, now = principal.account, desk.now()
     match wish:
         case CreateEndpoint():
@@ -123,7 +123,7 @@ def manage(wish: Wish, principal: Principal, *, desk: Desk) -> Answer:
             rows = desk.deliveries.of_endpoint(account, _find(account, id, desk).id, since, until)
             return Done(_again([row for row in rows if row.state == "failed" or not failed_only], now, desk))
         case _:
-            raise CallerError("method_not_allowed", "This path does not take that method.")
+            return None
 
 
 def _again(rows: list[DeliveryRow], now: int, desk: Desk) -> int:
@@ -142,6 +142,9 @@ def _create(wish: CreateEndpoint, account: str, desk: Desk) -> Endpoint:
     if len(tuple(desk.endpoints.list(account))) >= MAX_ENDPOINTS:
         raise CallerError("state_conflict", f"An account has at most {MAX_ENDPOINTS} callback endpoints.")
     _check(wish.url, desk.local)
+    if wish.form and (wish.form not in dialects.NAMES or dialects.load(wish.form).callbacks is None):
+        known = ", ".join(name for name in dialects.NAMES if dialects.load(name).callbacks is not None)
+        raise CallerError("invalid_field", f"Must be one of {known}.", field="form")
     secret = signing.new_secret(desk.randomness(32))
     made = Endpoint(
         ids.make("ep", desk.now(), desk.randomness(10)),
@@ -149,6 +152,7 @@ def _create(wish: CreateEndpoint, account: str, desk: Desk) -> Endpoint:
         wish.events or events.TERMINAL,
         desk.now(),
         description=wish.description,
+        form=wish.form,
     )
     desk.endpoints.put(account, made, desk.seals.seal(account, secret.encode()))
     return replace(made, secret=secret)

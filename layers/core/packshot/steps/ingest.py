@@ -9,7 +9,7 @@ from packshot import observe, providers, timing
 from packshot.brief import Brief
 from packshot.egress import FetchFailed
 from packshot.facts import Ingested, Refused
-from packshot.job import Failure, Job, Output, Step
+from packshot.job import Attempt, Failure, Job, Output, Step
 from packshot.picture import BadPicture, decode, finish
 from packshot.ports import Http, Jobs, Pictures
 from packshot.steps.apply import apply
@@ -65,9 +65,9 @@ def ingest(message: Mapping[str, object], *, room: Importer, receives: int = 1) 
     try:
         for place, url in enumerate(call.results[: call.images]):
             data = room.http.fetch(url, hosts=hosts, seconds=SECONDS, max_bytes=MAX_OUTPUT)
-            outputs.append(_finish(job, brief, call.first + place, data, attempt.simulated, room))
+            outputs.append(_finish(job, brief, call.first + place, data, attempt, room))
     except FetchFailed as error:
-        if _may_pass(error) and receives < PATIENCE:
+        if error.may_pass and receives < PATIENCE:
             raise TryAgain from error
         failure = Failure("provider_output_unreachable", "The provider's picture could not be fetched.")
         apply(room.jobs, job, Refused(index, attempt.number, room.now(), failure))
@@ -84,15 +84,9 @@ def ingest(message: Mapping[str, object], *, room: Importer, receives: int = 1) 
     observe.metric({"ProviderMs": took}, "Milliseconds", provider=attempt.provider)
 
 
-def _may_pass(error: FetchFailed) -> bool:
-    """Whether the same address may answer later."""
-    busy = error.code == "url_status" and (error.status or 0) >= 500
-    return busy or error.code in ("url_timeout", "url_unreachable")
-
-
-def _finish(job: Job, brief: Brief, place: int, data: bytes, simulated: bool, room: Importer) -> Output:
+def _finish(job: Job, brief: Brief, place: int, data: bytes, attempt: Attempt, room: Importer) -> Output:
     picture = decode(data)
-    width, height = briefs.frame(brief, picture.width / picture.height)
+    width, height = attempt.size or briefs.frame(brief, (picture.width, picture.height))
     source = "compositeWithTrainedAlgorithmicMedia" if brief.images else "trainedAlgorithmicMedia"
     done = finish(picture, width, height, format=brief.format, quality=brief.quality or 90, source_type=source)
-    return store(job, brief, place, done, width, height, {}, room.outputs, simulated=simulated)
+    return store(job, brief, place, done, width, height, {}, room.outputs, simulated=attempt.simulated)

@@ -7,7 +7,7 @@ from packshot.egress import FetchFailed
 from packshot.job import Failure, Job
 from packshot.picture import BadPicture, Picture, decode
 from packshot.ports import Http, Pictures
-from packshot.steps.keep import MAX_UPLOAD, key_of
+from packshot.steps.keep import MAX_UPLOAD, key_of, profile_key
 
 FETCH_SECONDS = 20
 
@@ -28,12 +28,17 @@ class Input:
     picture: Picture
 
 
-def gather(job: Job, brief: Brief, *, uploads: Pictures, http: Http) -> list[Input]:
-    """Every input of a brief, in order. Raises BadInput."""
-    return [_one(job.account, index, image, uploads, http) for index, image in enumerate(brief.images)]
+def gather(job: Job, brief: Brief, *, uploads: Pictures, outputs: Pictures, http: Http) -> list[Input]:
+    """Every input of a brief, in order; a mask has the size of what it lies on. Raises BadInput."""
+    found = [_one(job.account, index, image, uploads, outputs, http) for index, image in enumerate(brief.images)]
+    for image, each in zip(brief.images, found, strict=True):
+        first = found[0].picture
+        if image.role == "mask" and (each.picture.width, each.picture.height) != (first.width, first.height):
+            raise BadInput(Failure("image_mask_size", "The mask must have the size of the picture it lies on."))
+    return found
 
 
-def _one(account: str, index: int, image: Image, uploads: Pictures, http: Http) -> Input:
+def _one(account: str, index: int, image: Image, uploads: Pictures, outputs: Pictures, http: Http) -> Input:
     where = f"images[{index}]"
     if image.kind == "url":
         try:
@@ -41,8 +46,7 @@ def _one(account: str, index: int, image: Image, uploads: Pictures, http: Http) 
         except FetchFailed as error:
             raise BadInput(Failure(f"image_{error.code}", f"{where}: {error}")) from error
     else:
-        key = key_of(account, image.value) if image.kind == "asset" else image.value
-        stored = uploads.get(key)
+        stored = _stored(account, image, uploads, outputs)
         if stored is None:
             raise BadInput(Failure("image_missing", f"{where}: the picture was never uploaded or has expired."))
         data = stored
@@ -50,3 +54,16 @@ def _one(account: str, index: int, image: Image, uploads: Pictures, http: Http) 
         return Input(data, decode(data))
     except BadPicture as error:
         raise BadInput(Failure(f"image_{error.code}", f"{where}: {error}")) from error
+
+
+def _stored(account: str, image: Image, uploads: Pictures, outputs: Pictures) -> bytes | None:
+    match image.kind:
+        case "asset":
+            return uploads.get(key_of(account, image.value))
+        case "profile":
+            profile, _, number = image.value.partition("/")
+            return uploads.get(profile_key(account, profile, int(number)))
+        case "output":
+            return outputs.get(f"out/{account}/{image.value}") or outputs.get(f"keep/{account}/{image.value}")
+        case _:
+            return uploads.get(image.value)

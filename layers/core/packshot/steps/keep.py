@@ -1,5 +1,6 @@
 """Keep a picture that a caller hands over: into the uploads bucket, with a row that lets jobs name it."""
 
+import hashlib
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -8,7 +9,7 @@ from packshot.answers import Asset, Ticket
 from packshot.errors import CallerError
 from packshot.ports import Pictures
 from packshot.sniff import sniff
-from packshot.wishes import PresignAsset, PutAsset
+from packshot.wishes import ImportAsset, PresignAsset, PutAsset
 
 MAX_UPLOAD = 20 * 1024 * 1024
 """The largest picture that is taken in, in bytes."""
@@ -20,25 +21,52 @@ CONTENT_TYPES = {"jpg": "image/jpeg", "png": "image/png", "webp": "image/webp"}
 class Assets(Protocol):
     """Asset rows."""
 
-    def put(self, account: str, asset: Asset) -> None:
-        """Write a new row."""
+    def put(self, account: str, asset: Asset, source: str | None = None) -> Asset:
+        """Write a new row; the asset that stands: where another has the same content already, that one."""
+        ...
+
+    def known(self, account: str, sha256: str) -> Asset | None:
+        """The asset that has this content."""
+        ...
+
+    def renew(self, account: str, asset: Asset, tags: tuple[str, ...]) -> Asset:
+        """Keep it longer, with these tags as well."""
         ...
 
     def get(self, account: str, asset_id: str) -> Asset | None:
         """The asset as it stands now."""
         ...
 
-    def list(self, account: str, limit: int, cursor: str | None) -> tuple[tuple[Asset, ...], str | None]:
-        """A page, newest first, and the next cursor."""
+    def list(
+        self, account: str, limit: int, cursor: str | None, *, tag: str | None = None, offset: int | None = None
+    ) -> tuple[tuple[Asset, ...], str | None, int | None]:
+        """A page, newest first, the next cursor, and with an offset how many there are."""
         ...
 
-    def settle(self, account: str, asset_id: str, state: str, size: int, reason: str | None) -> None:
-        """An upload arrived: ready or rejected."""
+    def settle(
+        self,
+        account: str,
+        asset_id: str,
+        state: str,
+        size: int,
+        reason: str | None,
+        *,
+        content_type: str | None = None,
+    ) -> None:
+        """A picture arrived: ready or rejected."""
+        ...
+
+    def delete(self, account: str, asset_id: str) -> None:
+        """Forget it. Raises CallerError `not_found`."""
         ...
 
 
 class Uploads(Pictures, Protocol):
-    """The uploads bucket: also hands out forms for direct uploads."""
+    """The uploads bucket: also hands out forms for direct uploads, and forgets."""
+
+    def delete(self, key: str) -> None:
+        """Remove an object, if it is there."""
+        ...
 
     def form(self, key: str, content_type: str, max_bytes: int, seconds: int) -> tuple[str, dict[str, str]]:
         """The address and the fields of a presigned POST that accepts exactly this key and type."""
@@ -50,6 +78,16 @@ def key_of(account: str, asset_id: str) -> str:
     return f"assets/{account}/{asset_id}"
 
 
+def thumbnail_of(account: str, asset_id: str) -> str:
+    """Where its thumbnail lies."""
+    return f"thumbnails/{account}/{asset_id}.jpg"
+
+
+def profile_key(account: str, profile_id: str, number: int) -> str:
+    """Where a profile's picture lies in the uploads bucket."""
+    return f"profiles/{account}/{profile_id}/{number}.jpg"
+
+
 @dataclass(frozen=True, slots=True)
 class Keeper:
     """Asset rows and the bucket behind them."""
@@ -57,8 +95,12 @@ class Keeper:
     assets: Assets
     uploads: Uploads
 
-    def keep(self, account: str, data: bytes, filename: str | None, now: int, randomness: bytes) -> Asset:
+    def keep(
+        self, account: str, data: bytes, filename: str | None, now: int, randomness: bytes, tags: tuple[str, ...] = ()
+    ) -> Asset:
         """Store the bytes first, the row second: a crash between leaves an object that its lifecycle rule removes.
+
+        The same bytes a second time are the same asset, kept for thirty days from now.
 
         Raises CallerError `invalid_field` when the bytes do not begin like a picture we can read.
         """
@@ -67,18 +109,35 @@ class Keeper:
         kind = sniff(data)
         if kind is None:
             raise CallerError("invalid_field", "The file is not a JPEG, PNG or WebP picture.", field="file")
-        asset = Asset(ids.make("as", now, randomness), "ready", now, CONTENT_TYPES[kind], len(data), filename)
+        sha256 = hashlib.sha256(data).hexdigest()
+        known = self.assets.known(account, sha256)
+        if known is not None:
+            self.uploads.put(key_of(account, known.id), data, known.content_type)
+            return self.assets.renew(account, known, tags)
+        new = ids.make("as", now, randomness)
+        asset = Asset(new, "ready", now, CONTENT_TYPES[kind], len(data), filename, tags=tags, sha256=sha256)
         self.uploads.put(key_of(account, asset.id), data, asset.content_type)
-        self.assets.put(account, asset)
-        return asset
+        return self.assets.put(account, asset)
 
     def put(self, wish: PutAsset, account: str, now: int, randomness: bytes) -> Asset:
         """A picture that came in the request."""
-        return self.keep(account, wish.data, wish.filename, now, randomness)
+        return self.keep(account, wish.data, wish.filename, now, randomness, wish.tags)
+
+    def fetch(self, wish: ImportAsset, account: str, now: int, randomness: bytes) -> Asset:
+        """A picture that is to be fetched: the row asks for it, the relay hears of the row."""
+        asset = Asset(ids.make("as", now, randomness), "processing", now, "", 0, wish.filename, tags=wish.tags)
+        return self.assets.put(account, asset, wish.url)
 
     def ticket(self, wish: PresignAsset, account: str, now: int, randomness: bytes) -> Ticket:
         """A form to upload a large picture straight to the bucket; the row turns `ready` when it arrives."""
-        asset = Asset(ids.make("as", now, randomness), "uploading", now, wish.content_type, wish.size, wish.filename)
-        self.assets.put(account, asset)
+        new = ids.make("as", now, randomness)
+        asset = Asset(new, "uploading", now, wish.content_type, wish.size, wish.filename, tags=wish.tags)
+        asset = self.assets.put(account, asset)
         url, fields = self.uploads.form(key_of(account, asset.id), wish.content_type, MAX_UPLOAD, TICKET_SECONDS)
         return Ticket(asset, url, fields, now + TICKET_SECONDS * 1000)
+
+    def forget(self, account: str, asset_id: str) -> None:
+        """The row first: what no row names, nobody can use. Raises CallerError `not_found`."""
+        self.assets.delete(account, asset_id)
+        for key in (key_of(account, asset_id), thumbnail_of(account, asset_id)):
+            self.uploads.delete(key)

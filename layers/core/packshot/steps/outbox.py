@@ -18,6 +18,10 @@ class Outbox:
     ingest: Queue
     pollers: Pollers
 
+    def look(self, account: str, **what: str) -> None:
+        """An asset or a profile waits to be looked at."""
+        self.ingest.send({"account": account, **what}, group=account)
+
     def send(self, job: Job, effect: Effect, now: int) -> None:
         """Carry out one effect; `Announce` is told by `consequences`, `Leak` was written with its fact."""
         body: Mapping[str, object] = {"account": job.account, "job": job.id}

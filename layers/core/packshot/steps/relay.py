@@ -30,6 +30,8 @@ def relay(changes: list[Change], *, room: Relay) -> None:
                     "account": change.account,
                     "job": change.job,
                     "delivery": change.delivery,
+                    "asset": change.asset,
+                    "profile": change.profile,
                     "error": type(error).__name__,
                 },
                 group=change.account,
@@ -41,6 +43,10 @@ def _one(change: Change, world: World) -> None:
         world.callbacks.send(
             {"kind": "delivery", "account": change.account, "id": change.delivery}, group=change.account
         )
+    if change.asset is not None:
+        world.outbox.look(change.account, asset=change.asset)
+    if change.profile is not None:
+        world.outbox.look(change.account, profile=change.profile)
     if change.job is None:
         return
     after = change.after or world.jobs.get(change.account, change.job)

@@ -1,24 +1,31 @@
-"""One call on the built-in studio: inputs ▸ cut-out ▸ set ▸ S3 ▸ finish. Repeated, it makes the same bytes again."""
+"""One call on the built-in studio: inputs ▸ cut-out ▸ picture ▸ S3 ▸ finish. Repeated, it gives the same bytes."""
 
 import hashlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from packshot import brief as briefs
-from packshot import observe, studio
-from packshot.brief import Brief
+from packshot import observe, studio, timing
+from packshot.brief import Brief, Operation, Role
 from packshot.catalog import presets
 from packshot.facts import Ingested, Intended, Refused
 from packshot.job import Attempt, Failure, Job, Output, Step
 from packshot.lifecycle import RETRY_MS
+from packshot.picture import Picture, fitted
 from packshot.ports import Http, Jobs, Pictures
 from packshot.steps.apply import apply
 from packshot.steps.inputs import BadInput, Input, gather
 from packshot.steps.store import store
+from packshot.timing import Timings
 
 ATTEMPT_MS = 300_000
+QUALITY = 90
+STRENGTH = 0.5
+SCALE = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +37,76 @@ class Darkroom:
     outputs: Pictures
     http: Http
     now: Callable[[], int]
+    timings: Timings
     weights: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What pictures are made from: the product, and what else the operation needs, got when it is asked for."""
+
+    brief: Brief
+    product: Picture
+    reference: Callable[[], Picture]
+    cutout: Callable[[], studio.Cutout]
+
+    @property
+    def file(self) -> dict[str, Any]:
+        """How the file is written."""
+        return {"format": self.brief.format, "quality": self.brief.quality or QUALITY}
+
+    @property
+    def strength(self) -> float:
+        """How far an operation goes."""
+        return STRENGTH if self.brief.strength is None else self.brief.strength
+
+    @property
+    def framed(self) -> Picture:
+        """The product's picture in the brief's own size: scaled, and cropped where the shapes differ."""
+        return fitted(self.product, *briefs.frame(self.brief, (self.product.width, self.product.height)))
+
+    def shot(self, name: str, seed: int) -> studio.Shot:
+        """A picture of the brief's own size."""
+        width, height = briefs.frame(self.brief, (self.product.width, self.product.height))
+        return studio.Shot(name, width, height, seed, **self.file)
+
+
+def _generate(work: Work, seed: int) -> studio.Rendered:
+    brief = work.brief
+    scene = brief.look[2] if brief.look else presets()[brief.preset].studio if brief.preset else "studio"
+    return studio.compose(work.cutout(), work.shot(scene, seed))
+
+
+def _remix(work: Work, seed: int) -> studio.Rendered:
+    reference = work.reference()
+    return studio.remix(work.cutout(), reference, work.shot("remix", seed))
+
+
+def _remove_background(work: Work, _: int) -> studio.Rendered:
+    return studio.remove_background(work.product, work.cutout(), background=work.brief.background, **work.file)
+
+
+def _upscale(work: Work, _: int) -> studio.Rendered:
+    return studio.upscale(work.product, scale=work.brief.scale or SCALE, strength=work.strength, **work.file)
+
+
+def _enhance(work: Work, _: int) -> studio.Rendered:
+    return studio.enhance(work.framed, strength=work.strength, **work.file)
+
+
+def _relight(work: Work, _: int) -> studio.Rendered:
+    return studio.relight(work.framed, strength=work.strength, **work.file)
+
+
+MAKERS: Mapping[Operation, Callable[[Work, int], studio.Rendered]] = {
+    "generate": _generate,
+    "remix": _remix,
+    "remove_background": _remove_background,
+    "upscale": _upscale,
+    "enhance": _enhance,
+    "relight": _relight,
+}
+"""How one picture of each operation is made, from the work and a seed."""
 
 
 def render(message: Mapping[str, object], *, room: Darkroom) -> None:
@@ -48,15 +124,12 @@ def render(message: Mapping[str, object], *, room: Darkroom) -> None:
     number = call.attempt.number
     try:
         outputs, timings = _make(job, brief, index, room)
-    except (BadInput, studio.NothingFound) as error:
-        failure = (
-            error.failure
-            if isinstance(error, BadInput)
-            else Failure("no_product_found", "images[0]: no product could be told from its background.")
-        )
-        apply(room.jobs, job, Refused(index, number, room.now(), failure, final=True))
+    except BadInput as error:
+        apply(room.jobs, job, Refused(index, number, room.now(), error.failure, final=True))
         return
     apply(room.jobs, job, Ingested(index, number, room.now(), outputs, tuple(timings.items())))
+    if timing.sampled(job.id):
+        room.timings.add("studio", sum(timings.values()))
     observe.metric({f"{name}Ms": value for name, value in timings.items()}, "Milliseconds", provider="studio")
 
 
@@ -80,22 +153,41 @@ def _make(job: Job, brief: Brief, index: int, room: Darkroom) -> tuple[tuple[Out
         timings[name] = timings.get(name, 0) + round((now - clock) * 1000)
         clock = now
 
-    source = gather(job, brief, uploads=room.uploads, http=room.http)[0]
+    inputs = gather(job, brief, uploads=room.uploads, outputs=room.outputs, http=room.http)
     lap("fetch")
-    cutout = _cutout(job.account, source, room)
-    lap("cut_out")
+    place_of, source = _of(brief, inputs, "product")
+
+    @cache
+    def cutout() -> studio.Cutout:
+        lap("compose")
+        found = _cutout(job.account, source, room)
+        lap("cut_out")
+        return found
+
+    work = Work(brief, source.picture, lambda: _of(brief, inputs, "reference")[1].picture, cutout)
     call = job.calls[index]
-    width, height = briefs.frame(brief, source.picture.width / source.picture.height)
     seed = brief.seed if brief.seed is not None else int.from_bytes(hashlib.sha256(job.id.encode()).digest()[:4], "big")
-    preset = presets()[brief.preset].studio if brief.preset else "studio"
     outputs = []
     for place in range(call.first, call.first + call.images):
-        shot = studio.Shot(preset, width, height, (seed + place) % 2**32, brief.format, brief.quality or 90)
-        made = studio.compose(cutout, shot)
+        try:
+            made = MAKERS[brief.operation](work, (seed + place) % 2**32)
+        except studio.NothingFound as error:
+            message = f"images[{place_of}]: no product could be told from its background."
+            raise BadInput(Failure("no_product_found", message)) from error
+        except studio.TooLarge as error:
+            raise BadInput(Failure("image_too_large", f"images[{place_of}]: {error}")) from error
         lap("compose")
         outputs.append(store(job, brief, place, made.data, made.width, made.height, made.report, room.outputs))
         lap("store")
     return tuple(outputs), timings
+
+
+def _of(brief: Brief, inputs: list[Input], role: Role) -> tuple[int, Input]:
+    """The first picture of a role, and its place among the brief's."""
+    for place, image in enumerate(brief.images):
+        if image.role == role:
+            return place, inputs[place]
+    raise BadInput(Failure("image_missing", f"images: {brief.operation} needs a picture of the role {role}."))
 
 
 def _cutout(account: str, source: Input, room: Darkroom) -> studio.Cutout:

@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from packshot import dialects, keys, observe
-from packshot.answers import Answer
+from packshot.answers import Answer, Said
 from packshot.errors import CallerError, PackshotError
 from packshot.principal import Principal
+from packshot.scopes import SCOPES
 from packshot.wire import Request, Response
-from packshot.wishes import SCOPES, Wish
+from packshot.wishes import Say, Wish
 
 
 class Keys(Protocol):
@@ -91,7 +92,8 @@ class Door:
 def serve(arrived: Callable[[], Request], request_id: str, *, door: Door, carry_out: CarryOut, now: int) -> Response:
     """Answer one request; `arrived` reads it from the event it came in. Never raises."""
     observe.bind(request_id=request_id)
-    dialect, method, limits = dialects.load("native"), "", {}
+    dialect, method, limits = dialects.load(dialects.OURS), "", {}
+    request: Request | None = None
     try:
         request = arrived()
         request = replace(request, headers={**request.headers, "x-request-id": request_id})
@@ -109,13 +111,14 @@ def serve(arrived: Callable[[], Request], request_id: str, *, door: Door, carry_
             scope = SCOPES.get(type(wish))
             if scope is not None and scope not in principal.scopes:
                 raise CallerError("scope_missing", f"This key lacks the scope {scope}.", details={"scope": scope})
-        response = dialect.write(wish, carry_out(wish, principal, request))
+        answer = Said(wish.payload, wish.status) if isinstance(wish, Say) else carry_out(wish, principal, request)
+        response = dialect.write(wish, answer, request)
     except PackshotError as error:
-        response = dialect.write_error(error, request_id)
+        response = dialect.write_error(error, request_id, request)
         limits = {} if "ratelimit" in response.headers else limits
     except Exception as error:  # noqa: BLE001  # the last door: whatever it is, the caller gets an answer and we get a line
         observe.log("unexpected error", "ERROR", error=type(error).__name__, at=_where(error))
-        response = dialect.write_error(None, request_id)
+        response = dialect.write_error(None, request_id, request)
     headers = {**limits, **response.headers, "x-request-id": request_id, "cache-control": "no-store"}
     observe.log("request", method=method, status=response.status, bytes=len(response.body))
     return replace(response, headers=headers, body=b"" if method == "HEAD" else response.body)

@@ -23,7 +23,7 @@ def store(
 ) -> Output:
     """Put one picture, image number `place` of its job; copy it to the outbox where the brief names one."""
     sha256 = hashlib.sha256(data).hexdigest()
-    key = f"out/{job.account}/{job.id}/{place:02d}-{sha256[:32]}.{brief.format}"
+    key = f"{'keep' if brief.keep else 'out'}/{job.account}/{job.id}/{place:02d}-{sha256[:32]}.{brief.format}"
     outputs.put(key, data, CONTENT_TYPES[brief.format])
     if brief.outbox:
         outputs.copy(key, f"{brief.outbox}/{place + 1}.{brief.format}")

@@ -1,4 +1,4 @@
-"""Take a job: check the brief, fix its price, write job, brief and reserve in one transaction; wait for it if asked."""
+"""Take a job: settle the brief, fix its price, write job, brief and reserve in one transaction; wait if asked to."""
 
 import hashlib
 import time
@@ -6,18 +6,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from packshot import ids, planning, providers, urls
+from packshot import ids, planning, providers
 from packshot.answers import JobView, Price
 from packshot.brief import Brief, Image
-from packshot.catalog import Model
 from packshot.errors import CallerError, not_found
 from packshot.facts import Cancelled
-from packshot.job import Credits, Job
+from packshot.job import Credits, Job, Route
 from packshot.ledger import price_of
 from packshot.ports import Jobs
-from packshot.principal import Principal
+from packshot.principal import SPENDING, Principal
 from packshot.steps.apply import apply
 from packshot.steps.keep import Keeper
+from packshot.steps.settle import Lookups, settled
+from packshot.timing import Timings
 from packshot.wire import dump
 from packshot.wishes import CancelJob, Inline, Quote, Submit
 
@@ -39,69 +40,119 @@ class Reserves(Jobs, Protocol):
         ...
 
 
+class Account(Protocol):
+    """An account as it stands."""
+
+    @property
+    def available(self) -> Credits: ...
+
+
+class Accounts(Protocol):
+    """Account rows."""
+
+    def account(self, account: str) -> Account | None:
+        """The account as it stands now."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Intake:
     """What it takes to accept jobs. `now` is the clock in ms, `randomness` gives bytes."""
 
     jobs: Reserves
     keeper: Keeper
+    lookups: Lookups
+    accounts: Accounts
+    timings: Timings
     now: Callable[[], int]
     randomness: Callable[[int], bytes]
-    local: bool = False
 
 
-def submit(wish: Submit, principal: Principal, request_id: str, *, intake: Intake) -> JobView:
-    """A brief becomes a job. The same idempotency key with the same brief gives the same job again."""
-    brief, model = wish.brief, planning.model_of(wish.brief)
-    _check(brief, model, principal, local=intake.local)
-    fingerprint = _fingerprint(brief, wish.inline)
+AFTERWARDS = 30
+"""Seconds that a job may outlive whoever waited for it: then the sweep ends it, should that function have died."""
+
+DRAWS = 4
+"""How often a short id is drawn when another job has it."""
+
+
+def submit(
+    wish: Submit, principal: Principal, request_id: str, *, intake: Intake, patience: int | None = None
+) -> JobView:
+    """A brief becomes a job. The same idempotency key with the same brief gives the same job again.
+
+    `patience` is how long the caller can be made to wait for it, in s, where nobody wants it afterwards.
+    """
+    brief, model = settled(wish, principal, intake.lookups)
+    if principal.status not in SPENDING:
+        raise CallerError("account_inactive", "This account may not take new jobs: its subscription is not active.")
+    fingerprint = _fingerprint(wish)
     brief = _keep_inline(brief, wish.inline, principal, intake)
-    now = intake.now()
-    job = planning.plan(
-        brief,
-        model,
-        model.routes,
-        _limits(model),
-        job_id=ids.make("job", now, intake.randomness(10)),
-        account=principal.account,
-        now=now,
-        test=principal.test,
-        request_id=request_id,
-    )
-    idempotency = (wish.idempotency_key, fingerprint) if wish.idempotency_key else None
-    assets = tuple(image.value for image in brief.images if image.kind == "asset")
-    taken = intake.jobs.reserve(job, brief, idempotency=idempotency, assets=assets, hint=principal.balance)
+    routes = model.operations[brief.operation].routes
+    for draw in range(1, DRAWS + 1):
+        now = intake.now()
+        job = planning.plan(
+            brief,
+            model,
+            routes,
+            _limits(routes),
+            job_id=(ids.short if wish.short_id else ids.make)("job", now, intake.randomness(10)),
+            account=principal.account,
+            key=principal.key_id,
+            now=now,
+            test=principal.test,
+            request_id=request_id,
+            price=wish.price,
+            patience=None if patience is None else patience + AFTERWARDS,
+        )
+        idempotency = (wish.idempotency_key, fingerprint) if wish.idempotency_key else None
+        assets = tuple(image.value for image in brief.images if image.kind == "asset")
+        try:
+            taken = intake.jobs.reserve(job, brief, idempotency=idempotency, assets=assets, hint=principal.balance)
+            if isinstance(taken, Job) or idempotency or not wish.short_id:  # else another job's: the same wish twice
+                break
+        except CallerError as error:
+            if error.code != "state_conflict" or not wish.short_id or draw == DRAWS:
+                raise
+    estimate = _estimate(job, intake) if wish.estimate else None
     if isinstance(taken, str):
         known = intake.jobs.both(principal.account, taken)
         if known is None:
             raise not_found()
-        return JobView(*known)
-    return JobView(taken, brief, fresh=True)
+        return JobView(*known, estimate=estimate)
+    return JobView(taken, brief, fresh=True, estimate=estimate)
 
 
-def wait(
+def hold(
+    wish: Submit,
     view: JobView,
     seconds: float,
     *,
-    jobs: Jobs,
+    intake: Intake,
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> JobView:
-    """Hold the answer until the job is terminal or `seconds` have passed; reads grow from 0.15 s apart to 2 s."""
+    """Hold the answer until the job is terminal or `seconds` have passed; reads grow from 0.15 s apart to 2 s.
+
+    Where only a final answer counts, a job that is not done by then is cancelled: its credits go back in that write.
+    """
     job, pause, end = view.job, 0.15, clock() + seconds
     while not job.state.terminal and clock() < end:
         sleep(min(pause, max(0.0, end - clock())))
         pause = min(pause * 1.3, 2.0)
-        job = jobs.get(job.account, job.id) or job
-    return replace(view, job=job)
+        job = intake.jobs.get(job.account, job.id) or job
+    if wish.final and not job.state.terminal:
+        job, _ = apply(intake.jobs, job, Cancelled(intake.now()))
+    account = intake.accounts.account(job.account) if wish.balance else None
+    return replace(view, job=job, available=account.available if account else None)
 
 
-def quote(wish: Quote, principal: Principal, available: Credits, *, local: bool = False) -> Price:
+def quote(wish: Quote, principal: Principal, available: Credits, *, lookups: Lookups) -> Price:
     """What a brief would cost, checked exactly as a submit would check it."""
-    model = planning.model_of(wish.brief)
-    _check(wish.brief, model, principal, local=local)
-    each = 0 if principal.test else price_of(wish.brief, model.credits)
-    return Price(model.id, each, wish.brief.count, each * wish.brief.count, available)
+    wanted = Submit(wish.brief, price=wish.price, lenient=wish.lenient, profiles=wish.profiles)
+    brief, model = settled(wanted, principal, lookups)
+    listed = price_of(brief, model.credits) if wish.price is None else wish.price
+    each = 0 if principal.test else listed
+    return Price(model.id, each, brief.count, each * brief.count, available)
 
 
 def cancel(wish: CancelJob, principal: Principal, *, jobs: Jobs, now: int) -> JobView:
@@ -114,29 +165,23 @@ def cancel(wish: CancelJob, principal: Principal, *, jobs: Jobs, now: int) -> Jo
     return JobView(after, brief)
 
 
-def _check(brief: Brief, model: Model, principal: Principal, *, local: bool) -> None:
-    if principal.test and any(providers.load(route.provider).completion != "render" for route in model.routes):
-        raise CallerError(
-            "test_key_not_allowed", "A test key spends nothing and runs on the built-in studio only.", field="model"
-        )
-    planning.check(brief, model)
-    schemes = ("https", "http") if local else ("https",)
-    for index, image in enumerate(brief.images):
-        if image.kind == "url" and (reason := urls.check(image.value, schemes=schemes, ports=(80, 443), local=local)):
-            raise CallerError("invalid_field", f"This address cannot be fetched: {reason}.", field=f"images[{index}]")
-    if brief.callback_url and (reason := urls.check(brief.callback_url, schemes=schemes, ports=(443,), local=local)):
-        raise CallerError("invalid_field", f"This address cannot be called: {reason}.", field="callback_url")
+def _limits(routes: tuple[Route, ...]) -> planning.Limits:
+    first = providers.load(routes[0].provider)
+    return planning.Limits(first.images_per_call, (first.first_look or first.typical[0]) * 1000)
 
 
-def _limits(model: Model) -> planning.Limits:
-    first = providers.load(model.routes[0].provider)
-    return planning.Limits(first.images_per_call, first.typical[0] * 1000)
+def _estimate(job: Job, intake: Intake) -> int:
+    """How long a job is likely to take, in s: its provider's p75, measured where enough is known."""
+    provider = job.routes[0].provider
+    return (intake.timings.looks(provider) or providers.load(provider).typical)[1]
 
 
-def _fingerprint(brief: Brief, inline: tuple[Inline, ...]) -> str:
-    digest = hashlib.sha256(dump(brief.dump()))
-    for picture in inline:
+def _fingerprint(wish: Submit) -> str:
+    digest = hashlib.sha256(dump(wish.brief.dump()))
+    for picture in wish.inline:
         digest.update(hashlib.sha256(picture.data).digest())
+    for profile in wish.profiles:
+        digest.update(profile.encode())
     return digest.hexdigest()
 
 
@@ -144,5 +189,5 @@ def _keep_inline(brief: Brief, inline: tuple[Inline, ...], principal: Principal,
     images = list(brief.images)
     for picture in inline:
         asset = intake.keeper.keep(principal.account, picture.data, None, intake.now(), intake.randomness(10))
-        images[picture.image] = Image("asset", asset.id)
+        images[picture.image] = Image("asset", asset.id, images[picture.image].role)
     return replace(brief, images=tuple(images))

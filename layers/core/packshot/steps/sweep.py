@@ -37,6 +37,14 @@ class Parked(Protocol):
         ...
 
 
+class Renewals(Protocol):
+    """Monthly pools whose time has come."""
+
+    def run(self, now: int) -> int:
+        """Fill them up again; how many there were."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Broom:
     """What sweeping takes."""
@@ -47,12 +55,13 @@ class Broom:
     deliveries: Deliveries
     callbacks: Queue
     parked: Parked
+    renewals: Renewals
     now: Callable[[], int]
 
 
 def sweep(*, room: Broom) -> dict[str, int]:
     """One pass over every lane. Returns what was found, by kind."""
-    found = {"jobs": 0, "deliveries": 0, "parked": 0, "pollers": 0}
+    found = {"jobs": 0, "deliveries": 0, "parked": 0, "pollers": 0, "renewals": room.renewals.run(room.now())}
     for lane in providers.NAMES:
         found["jobs"] += _lane(lane, room)
         found["pollers"] += _poller(lane, room)
@@ -98,6 +107,9 @@ def _redo(body: dict[str, str], room: Broom) -> bool:
             room.callbacks.send(
                 {"kind": "delivery", "account": body["account"], "id": body["delivery"]}, group=body["account"]
             )
+        for kind in ("asset", "profile"):
+            if body.get(kind):
+                room.world.outbox.look(body["account"], **{kind: body[kind]})
         if body.get("job"):
             job = room.tender.jobs.get(body["account"], body["job"])
             if job is not None:

@@ -14,7 +14,7 @@ from packshot.brief import Brief, Image, ratio_of
 from packshot.catalog import presets
 from packshot.errors import CallerError
 from packshot.ports import Bus, Pictures
-from packshot.principal import Principal
+from packshot.principal import SPENDING, Principal
 from packshot.sniff import sniff
 from packshot.steps.keep import MAX_UPLOAD, Assets
 from packshot.steps.submit import Intake, submit
@@ -110,7 +110,7 @@ def _brief(key: str, room: Gate) -> Brief:
     if not stem or not dot or ending.lower() not in ("jpg", "jpeg", "png", "webp"):
         raise Rejected("The name must end in .jpg, .jpeg, .png or .webp.")
     known = room.accounts.account(account)
-    if known is None or known.status != "active":
+    if known is None or known.status not in SPENDING:
         raise Rejected("There is no such account.")
     if preset not in presets():
         raise Rejected(f"There is no such preset. Known: {', '.join(presets())}.")

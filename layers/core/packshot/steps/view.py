@@ -1,26 +1,43 @@
 """A job as its caller sees it: addresses for its outputs, or their bytes when the brief asked for those."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
+from packshot import addresses
 from packshot.answers import JobView, OutputView
+from packshot.brief import Brief
 from packshot.job import Output
 from packshot.ports import Pictures
 
 URL_SECONDS = 86_400
-MAX_INLINE = 4_000_000
-"""Bytes of pictures that fit one answer: a Lambda answer holds 6 MB and base64 takes a third more."""
+MAX_INLINE = 32_000_000
+"""Bytes of pictures that one answer carries, as much as the function's memory holds three times; above, addresses only.
+An answer over 6 MB goes out as a copy in the bucket (`steps/large.py`)."""
 
 
-def show(view: JobView, outputs: Pictures, now: int, *, inline: bool = True) -> JobView:
-    """Fill in the outputs of a finished job. Presigned addresses live for 24 hours and are new at every look."""
+@dataclass(frozen=True, slots=True)
+class Gallery:
+    """Where outputs can be seen. `api_url` is where lasting addresses begin."""
+
+    outputs: Pictures
+    api_url: str
+
+
+def show(view: JobView, room: Gallery, now: int) -> JobView:
+    """Fill in the outputs of a finished job.
+
+    Presigned addresses live for 24 hours and are new at every look; lasting ones are the same as long as the picture is
+    there, and have no end where it is kept for good.
+    """
     if not view.job.outputs:
         return view
-    wanted = inline and view.brief.delivery == "bytes"
     fits = sum(output.bytes for output in view.job.outputs) <= MAX_INLINE
-    shown = tuple(_one(output, outputs, now, data=wanted and fits) for output in view.job.outputs)
-    return replace(view, outputs=shown)
+    data = view.brief.delivery == "bytes" and fits
+    return replace(view, outputs=tuple(_one(output, view.brief, room, now, data=data) for output in view.job.outputs))
 
 
-def _one(output: Output, outputs: Pictures, now: int, *, data: bool) -> OutputView:
-    url = outputs.url(output.key, URL_SECONDS, output.key.rsplit("/", 1)[-1])
-    return OutputView(output, url, now + URL_SECONDS * 1000, outputs.get(output.key) if data else None)
+def _one(output: Output, brief: Brief, room: Gallery, now: int, *, data: bool) -> OutputView:
+    held = room.outputs.get(output.key) if data else None
+    if brief.keep or brief.delivery == "links":
+        return OutputView(output, addresses.output(room.api_url, output), None, held)
+    url = room.outputs.url(output.key, URL_SECONDS, output.key.rsplit("/", 1)[-1])
+    return OutputView(output, url, now + URL_SECONDS * 1000, held)

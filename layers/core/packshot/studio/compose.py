@@ -7,16 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from packshot.picture import FORMATS, Picture, encode
+from packshot.picture import FORMATS, LARGEST_SIDE, MOST_PIXELS, Picture, encode
 from packshot.studio import check, light, sets
 from packshot.studio.colour import TO_LINEAR, to_srgb
 from packshot.studio.errors import BadShot
 from packshot.studio.field import BICUBIC, LANCZOS, Bytes, Field
 from packshot.studio.plate import plate
-from packshot.studio.values import Cutout, Rendered, Shot
+from packshot.studio.values import ENGINE, Cutout, Rendered, Shot
 
-ENGINE = "studio-1"
-SMALLEST, LARGEST = 512, 4096
+SMALLEST = 32  # pixels a side: the shape of the widest picture that is taken, at 1K
 PLATE = 1024  # longer side of the small picture in which set and shadows are computed
 FINE_PLATE = 1536  # the same for a set whose surface has detail
 GOLDEN = (5**0.5 - 1) / 2
@@ -39,15 +38,22 @@ class Layer:
 
 def compose(cutout: Cutout, shot: Shot) -> Rendered:
     """One finished picture of a cut-out. The same arguments give the same bytes on one machine."""
+    if shot.preset not in sets.SETS:
+        raise BadShot(f"the studio has no preset called {shot.preset!r}")
+    return composed(cutout, shot, sets.SETS[shot.preset])
+
+
+def composed(cutout: Cutout, shot: Shot, scene: sets.Set) -> Rendered:
+    """The same in a set of one's own; the preset is only its name."""
     _refuse(shot)
-    scene = sets.turned(sets.SETS[shot.preset], shot.preset, shot.seed)
+    scene = sets.turned(scene, shot.preset, shot.seed)
     layer = _place(cutout, shot, scene)
     canvas = np.full((shot.height, shot.width, 3), 255, np.uint8)
     if not scene.exact_white:
         _build(canvas, layer, shot, scene)
     _lay(canvas, layer)
     kind = "algorithmicallyEnhanced" if scene.exact_white else "compositeSynthetic"
-    data = encode(Picture(canvas), format=shot.format, quality=shot.quality, source_type=kind)
+    data = encode(Picture(canvas), format=shot.format, quality=shot.quality, source_type=kind, exact=scene.exact_white)
     report: dict[str, float | str | bool] = {
         "engine": ENGINE,
         "set": shot.preset,
@@ -62,10 +68,10 @@ def compose(cutout: Cutout, shot: Shot) -> Rendered:
 
 
 def _refuse(shot: Shot) -> None:
-    if shot.preset not in sets.SETS:
-        raise BadShot(f"the studio has no preset called {shot.preset!r}")
-    if not all(SMALLEST <= side <= LARGEST for side in (shot.width, shot.height)):
-        raise BadShot(f"each side must be between {SMALLEST} and {LARGEST} pixels")
+    if not all(SMALLEST <= side <= LARGEST_SIDE for side in (shot.width, shot.height)):
+        raise BadShot(f"each side must be between {SMALLEST} and {LARGEST_SIDE} pixels")
+    if shot.width * shot.height > MOST_PIXELS:
+        raise BadShot(f"at most {MOST_PIXELS // 1_000_000} megapixels")
     if shot.format not in FORMATS:
         raise BadShot(f"the studio writes {', '.join(FORMATS)}, not {shot.format!r}")
     if not 1 <= shot.quality <= 100:
@@ -85,14 +91,19 @@ def _place(cutout: Cutout, shot: Shot, scene: sets.Set) -> Layer:
     wide, high = max(1, round((right - left) * scale)), max(1, round((bottom - top) * scale))
     rgb = np.asarray(Image.fromarray(cutout.rgb).resize((wide, high), LANCZOS, cutout.box))
     alpha = np.array(Image.fromarray(cutout.alpha).resize((wide, high), LANCZOS, cutout.box))
-    alpha[alpha < 4] = 0
-    alpha[alpha > 251] = 255
+    settle(alpha)
     x, y = (shot.width - wide) / 2, (shot.height - high) / 2
     if not scene.exact_white:
         random = sets.random_of(shot.preset, shot.seed, "framing")
         x += float(random.uniform(-0.015, 0.015)) * shot.width
         y += 0.055 * shot.height + float(random.uniform(-0.008, 0.008)) * shot.height
     return Layer(rgb, alpha, round(x), round(y), scale)
+
+
+def settle(alpha: Bytes) -> None:
+    """What is all but clear or all but opaque becomes so, in place: an invisible veil would spoil an exact white."""
+    alpha[alpha < 4] = 0
+    alpha[alpha > 251] = 255
 
 
 def _build(canvas: Bytes, layer: Layer, shot: Shot, scene: sets.Set) -> None:
@@ -139,15 +150,20 @@ def _small(layer: Layer, shot: Shot, columns: int, rows: int) -> tuple[Field, Fi
 
 
 def _lay(canvas: Bytes, layer: Layer) -> None:
-    """Lay the product on the canvas, in place: copied where alpha is 255, mixed in linear light at the rim."""
+    """Lay the product on the canvas, in place."""
     high, wide = layer.alpha.shape
     for y in range(0, high, STRIP):
         end = min(y + STRIP, high)
         target = canvas[layer.top + y : layer.top + end, layer.left : layer.left + wide]
-        alpha, rgb = layer.alpha[y:end], layer.rgb[y:end]
-        inside = alpha == 255
-        target[inside] = rgb[inside]
-        rim = (alpha > 0) & ~inside
-        cover = (alpha[rim].astype(np.float32) / 255)[:, None]
-        mixed = cover * TO_LINEAR[rgb[rim]] + (1 - cover) * TO_LINEAR[target[rim]]
-        target[rim] = np.rint(to_srgb(mixed))
+        lay(target, layer.rgb[y:end], layer.alpha[y:end])
+
+
+def lay(target: Bytes, rgb: Bytes, alpha: Bytes) -> None:
+    """Lay colours of one size with `target` on it, in place: copied where alpha is 255, mixed in linear light at the
+    rim."""
+    inside = alpha == 255
+    target[inside] = rgb[inside]
+    rim = (alpha > 0) & ~inside
+    cover = (alpha[rim].astype(np.float32) / 255)[:, None]
+    mixed = cover * TO_LINEAR[rgb[rim]] + (1 - cover) * TO_LINEAR[target[rim]]
+    target[rim] = np.rint(to_srgb(mixed))

@@ -22,7 +22,7 @@ NOISE = 0.7  # blur in pixels against sensor noise, for the outline only
 MOST_UNDECIDED = 140_000  # pixels; above, the working picture is reduced
 
 
-def _scaled(pixels: Bytes, longest: int) -> Bytes:
+def reduced(pixels: Bytes, longest: int) -> Bytes:
     rows, columns = pixels.shape[:2]
     scale = longest / max(rows, columns)
     if scale >= 1:
@@ -41,7 +41,7 @@ def _already_cut(pixels: Bytes) -> Cutout:
         raise NothingFound("the picture is transparent everywhere")
     box = bounds(alpha > 0) or box
     colours = np.ascontiguousarray(pixels[..., :3])
-    small = _scaled(pixels, WORK)
+    small = reduced(pixels, WORK)
     small_alpha = small[..., 3].astype(np.float32) / np.float32(255)
     return Cutout(edge.continued(colours, alpha, small[..., :3], small_alpha), alpha, box, 1.0)
 
@@ -51,7 +51,7 @@ def cut_out(picture: Picture, *, weights: Path | None = None) -> Cutout:
 
     A picture with real transparency skips the model. Raises NothingFound when no product stands out.
     """
-    pixels = _scaled(picture.pixels, LONGEST)
+    pixels = reduced(picture.pixels, LONGEST)
     if pixels.shape[2] == 4:
         clear = float((pixels[..., 3] < 128).mean())
         if clear > LEAST_CLEAR:
@@ -63,7 +63,7 @@ def cut_out(picture: Picture, *, weights: Path | None = None) -> Cutout:
     crop = np.ascontiguousarray(pixels[top:bottom, left:right])
     longest = WORK
     while True:
-        small = _scaled(crop, longest)
+        small = reduced(crop, longest)
         sure = at_size(found, small.shape[1], small.shape[0])
         radius = max(2, round(BAND * max(small.shape[:2])))
         inside, undecided = matte.band_of(sure, radius)

@@ -19,5 +19,9 @@ class BadShot(StudioError):
     """The wish itself is outside what the studio can do: unknown preset, size or format."""
 
 
+class TooLarge(StudioError):
+    """The finished picture would be larger than pictures may be."""
+
+
 class WeightsMissing(StudioError):
     """The model's weights are absent or are another model's: a fault of the deployment, never of the caller."""

@@ -83,7 +83,7 @@ def resize(x: Field, columns: int, rows: int, how: Image.Resampling = BILINEAR) 
     return np.array(Image.fromarray(np.ascontiguousarray(x, np.float32)).resize((columns, rows), how), np.float32)
 
 
-def sample(x: Field, at: tuple[NDArray[np.intp], ...], rows: int, columns: int) -> Field:
+def sample(x: Field | Bytes, at: tuple[NDArray[np.intp], ...], rows: int, columns: int) -> Field:
     """What `resize(x, columns, rows)` would hold at some (row, column) places, without making the rest of it."""
     high, wide = x.shape
     y = ((at[0] + 0.5) * (high / rows) - 0.5).clip(0, high - 1)

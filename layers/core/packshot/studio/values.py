@@ -14,6 +14,7 @@ from PIL import Image, PngImagePlugin
 from packshot.studio.errors import BadCutout
 from packshot.studio.field import Box, Bytes, bounds
 
+ENGINE = "studio-1"
 CUTOUT_VERSION = 1
 
 
@@ -73,7 +74,7 @@ class Cutout:
 
 @dataclass(frozen=True)
 class Shot:
-    """One wished picture: a preset, a size in pixels (512..4096 each), a seed that varies the set, a file format."""
+    """One wished picture: a preset, a size in pixels, a seed that varies the set, a file format."""
 
     preset: str
     width: int
