@@ -182,7 +182,7 @@ BAD = [
     ("POST", "jobs", b'{"images":["https://169.254.169.254/latest"]}', 422, "invalid_field", "images[0]"),
     ("POST", "jobs", b'{"images":["http://127.0.0.1:4566/a.jpg"]}', 422, "invalid_field", "images[0]"),
     ("POST", "jobs", b'{"images":["data:image/png;base64,PHN2Zy8+"]}', 422, "invalid_field", "images[0]"),
-    ("POST", "jobs", b'{"prompt":"only words"}', 422, "unsupported_by_model", "images"),
+    ("POST", "jobs", b'{"model":"studio","prompt":"only words"}', 422, "unsupported_by_model", "images"),
     (
         "POST",
         "jobs",
