@@ -9,7 +9,7 @@ from packshot.job import Output
 from packshot.ports import Pictures
 
 URL_SECONDS = 86_400
-MAX_INLINE = 32_000_000
+MAX_INLINE = 96_000_000
 """Bytes of pictures that one answer carries, as much as the function's memory holds three times; above, addresses only.
 An answer over 6 MB goes out as a copy in the bucket (`steps/large.py`)."""
 
