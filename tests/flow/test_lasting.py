@@ -18,7 +18,7 @@ from tests.flow.world import Killed, World
 API = "https://api.example.com"
 PICTURES = "/packshot/v1/pictures"
 SMALL = {"width": 512, "height": 512}
-IMAGES, NUMBERED = "/v1/images/generations", "/v1/api/generate"
+IMAGES, NUMBERED, GENERATE = "/v1/images/generations", "/v1/api/generate", "/v1/phota/generate"
 
 
 def finished(stack: World, tenant: Tenant, **wish: Any) -> dict[str, Any]:
@@ -159,6 +159,23 @@ def test_a_call_that_runs_out_of_time_is_cancelled_and_given_back(stack: World, 
     ready(net)
     stack.run(seconds=300, sweeps=True)
     assert job(stack, tenant, ended["id"])["state"] == "canceled"
+    books_are_straight(tenant)
+
+
+@pytest.mark.usefixtures("patient")
+def test_whoever_joins_a_job_does_not_cancel_it(stack: World, net: Net, tenant: Tenant) -> None:
+    stack.deaf.add("poller")
+    wish = {"prompt": "a cup", "base_model": "flux-2", "client_request_id": "order-7", "response_mode": "urls"}
+    headers = {"x-api-key": tenant.key}
+    first = stack.api("POST", GENERATE, {**wish, "async": True}, headers=headers)
+    assert first.status == 202, first.text
+    joined = stack.api("POST", GENERATE, wish, headers=headers)
+    assert (joined.status, joined.json["detail"]) == (504, "Not ready in time; the job goes on.")
+    assert job(stack, tenant, first.json["job_id"])["state"] == "processing"
+    ready(net)
+    stack.deaf.clear()
+    stack.run(seconds=300, sweeps=True)
+    assert job(stack, tenant, first.json["job_id"])["state"] == "completed"
     books_are_straight(tenant)
 
 

@@ -339,8 +339,8 @@ def _job(view: a.JobView) -> dict[str, Any]:
 
 def _failure(job: Job, *, waited: bool = False) -> tuple[tuple[int, str], str]:
     if job.failure is None:
-        timed_out = TIMED_OUT, "Not ready in time; what was reserved was given back."
-        return timed_out if waited else (CANCELED, "Canceled.")
+        over = "what was reserved was given back" if job.state.terminal else "the job goes on"
+        return (TIMED_OUT, f"Not ready in time; {over}.") if waited else (CANCELED, "Canceled.")
     code, said = job.failure.code, _PLACE.sub(lambda found: _named(found[0], job.operation), job.failure.message)
     if code == "content_refused":
         return MODERATION, said

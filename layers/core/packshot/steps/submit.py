@@ -134,13 +134,14 @@ def hold(
     """Hold the answer until the job is terminal or `seconds` have passed; reads grow from 0.15 s apart to 2 s.
 
     Where only a final answer counts, a job that is not done by then is cancelled: its credits go back in that write.
+    A job that an earlier request made goes on: whoever made it may still wait for it.
     """
     job, pause, end = view.job, 0.15, clock() + seconds
     while not job.state.terminal and clock() < end:
         sleep(min(pause, max(0.0, end - clock())))
         pause = min(pause * 1.3, 2.0)
         job = intake.jobs.get(job.account, job.id) or job
-    if wish.final and not job.state.terminal:
+    if wish.final and view.fresh and not job.state.terminal:
         job, _ = apply(intake.jobs, job, Cancelled(intake.now()))
     account = intake.accounts.account(job.account) if wish.balance else None
     return replace(view, job=job, available=account.available if account else None)
