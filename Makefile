@@ -1,16 +1,18 @@
 # What you can do here; each line calls tools/. Needs Python 3.11 or newer and make, nothing else.
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test check fmt bench build clean
+.PHONY: help demo up down simulators test check fmt bench build clean
 PYTHON ?= python3
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\): ## /\1\t/p' Makefile | expand -t 10
+	@sed -n 's/^\([a-z]*\): ## /\1\t/p' Makefile | expand -t 12
 demo: ## start everything and make a product photo
 	@$(PYTHON) tools/local.py up && .venv/bin/python tools/demo.py
 up: ## start packshot on this machine; prints its address and a key
 	@$(PYTHON) tools/local.py up
 down: ## stop it
 	@$(PYTHON) tools/local.py down
+simulators: ## the simulated providers alone, on 127.0.0.1:8600, until interrupted
+	@$(PYTHON) tools/bootstrap.py && .venv/bin/python -m simulators
 test: ## every test, the last ones against a deployed stack
 	@tools/test.sh
 check: ## formatting, types, import rules, the template

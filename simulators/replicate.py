@@ -10,18 +10,18 @@ import math
 import re
 import secrets
 import threading
-import time
 from collections import Counter, OrderedDict
 from typing import Any
 
+from simulators.kit import DIRECTIVE, credentials, deliver, standard
 from simulators.pictures import render, size_of
 from simulators.replicate_models import MODELS, describe, faults, measure, slug_of, span_of
-from simulators.replicate_predictions import DIRECTIVE, HELP, TERMINAL, Prediction, invalid, problem
-from simulators.server import CREDENTIALS, Answer, Call, as_json
-from simulators.wire import fetch, may_call, post_signed, stamp
+from simulators.replicate_predictions import HELP, TERMINAL, Prediction, invalid, problem
+from simulators.server import Answer, Call, as_json
+from simulators.wire import may_call, stamp
 from simulators.world import World
 
-_CREDENTIALS = json.loads(CREDENTIALS.read_bytes())["replicate"]
+_CREDENTIALS = credentials("replicate")
 TOKEN: str = _CREDENTIALS["token"]
 WEBHOOK_SECRET: str = _CREDENTIALS["webhook_secret"]
 FORGED = "whsec_bm90IHRoZSBzaW11bGF0b3IncyBrZXkh"
@@ -142,7 +142,8 @@ class Simulator:
             self.seen[key] += "seed" not in inputs  # without a seed, the same words give another picture each time
             seed = int.from_bytes(hashlib.sha256(f"{key} {self.seen[key]}".encode()).digest()[:6])
             events = tuple(body.get("webhook_events_filter") or ("output", "completed"))
-            made = Prediction(slug, inputs, asked, body.get("webhook"), events, span and time.time() + span, seed)
+            now = self.world.now()
+            made = Prediction(slug, inputs, asked, body.get("webhook"), events, span and now + span, seed, now)
             self.predictions[made.id] = made
             while len(self.predictions) > 50_000:
                 self.predictions.popitem(last=False)
@@ -159,14 +160,14 @@ class Simulator:
         with self.lock:
             if made.status != "starting":
                 return None
-            made.status, made.started = "processing", time.time()
+            made.status, made.started = "processing", self.world.now()
         self._notify(made, "start")
         try:
             self._load(made)
         except OSError as error:
             if self.world.settings["inputs"] == "strict":
                 return self._end(made, "failed", f"Input validation error: the image could not be downloaded ({error})")
-        return self.world.later(max(0, rest - (time.time() - made.started)), lambda: self._finish(made))
+        return self.world.later(max(0, rest - (self.world.now() - made.started)), lambda: self._finish(made))
 
     def _load(self, made: Prediction) -> None:
         """Fetch every input picture; keep the first, which is the product, and the mask."""
@@ -176,7 +177,7 @@ class Simulator:
             if kind not in ("image", "images", "mask"):
                 continue
             for url in value if isinstance(value, list) else [value]:
-                data = fetch(url)
+                data = self.world.fetch(url)
                 measured = size_of(data)
                 if measured is None:
                     raise OSError("not a picture")
@@ -216,7 +217,7 @@ class Simulator:
             if pictures and "output" in made.events:
                 made.pictures = pictures
                 self._notify(made, "output")
-            made.status, made.error, made.pictures, made.completed = status, error, pictures, time.time()
+            made.status, made.error, made.pictures, made.completed = status, error, pictures, self.world.now()
         made.done.set()
         self._notify(made, "completed")
 
@@ -224,21 +225,27 @@ class Simulator:
         kind, _, value = (made.directives.get("webhook") or str(self.world.settings["webhook"])).partition(":")
         if not made.webhook or event not in made.events or kind == "none":
             return
-        body = json.dumps(made.view(self.url, math.inf)).encode()
+        body = json.dumps(made.view(self.url, self.world.now(), math.inf)).encode()
         body = body[: len(body) // 2] if kind == "truncated" else body
         number = f"msg_{secrets.token_urlsafe(18)}"
         secret, age = FORGED if kind == "forged" else WEBHOOK_SECRET, 3600 if kind == "stale" else 0
         wait = float(value or self.world.settings["late"]) if kind == "late" else 0.0
         for pause in (0.0, 0.2, 0.6) if kind == "dup" else (wait,):
-            post_signed(self.world, made.webhook, body, number, secret, about=made.id, age=age, pause=pause)
+            deliver(self.world, made.webhook, body, standard(secret, number, body), about=made.id, age=age, pause=pause)
         if kind == "reordered" and event == "completed":
-            older = {**made.view(self.url, math.inf), "status": "processing", "output": None, "completed_at": None}
+            older = {
+                **made.view(self.url, self.world.now(), math.inf),
+                "status": "processing",
+                "output": None,
+                "completed_at": None,
+            }
             again = json.dumps(older).encode()
-            post_signed(self.world, made.webhook, again, f"{number}0", secret, about=made.id, pause=0.3)
+            headers_of = standard(secret, f"{number}0", again)
+            deliver(self.world, made.webhook, again, headers_of, about=made.id, pause=0.3)
 
     # --- reading -----------------------------------------------------------------------------------------------------
     def _view(self, made: Prediction) -> dict[str, Any]:
-        return made.view(self.url, self.world.settings["retention"])
+        return made.view(self.url, self.world.now(), self.world.settings["retention"])
 
     def _list(self, call: Call) -> Answer:
         after, before = call.query.get("created_after", ""), call.query.get("created_before", "9999")
@@ -254,7 +261,7 @@ class Simulator:
         made = self.predictions.get(parts[1]) if len(parts) == 3 else None
         index, _, suffix = parts[-1].partition(".")
         known = [f"{index}.{made.suffix}" for index in range(made.pictures)] if made else []
-        if not made or parts[-1] not in known or made.removed(self.world.settings["retention"]):
+        if not made or parts[-1] not in known or made.removed(self.world.now(), self.world.settings["retention"]):
             return Answer(404, b"Not found", {"content-type": "text/plain"})
         if "broken-output" in made.directives:
             return Answer(200, b"<html>not a picture</html>", {"content-type": "image/png"})

@@ -2,10 +2,8 @@
 
 import base64
 import math
-import re
 import secrets
 import threading
-import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,7 +32,6 @@ Directives, anywhere in the prompt, any number of them:
 [[sim:no-image]]         succeeds with null output; [[sim:no-image=list]] with an empty list
 [[sim:extra=3]]          that many more pictures than asked for"""
 
-DIRECTIVE = re.compile(r"\[\[sim:([a-z0-9-]+)(?:=([^\]]*))?\]\]")
 TERMINAL = ("succeeded", "failed", "canceled", "aborted")
 
 
@@ -49,10 +46,10 @@ class Prediction:
     events: tuple[str, ...]
     deadline: float | None
     seed: int
+    created: float
     id: str = field(default_factory=lambda: base64.b32hexencode(secrets.token_bytes(16)).decode().lower().rstrip("="))
     status: str = "starting"
     error: str | None = None
-    created: float = field(default_factory=time.time)
     started: float | None = None
     completed: float | None = None
     pictures: int = 0
@@ -67,20 +64,20 @@ class Prediction:
         form = MODELS[self.model]["input"].get("output_format", {})
         return str(self.input.get("output_format") or form.get("default") or MODELS[self.model].get("files", "jpg"))
 
-    def removed(self, retention: float) -> bool:
+    def removed(self, now: float, retention: float) -> bool:
         """Whether results and inputs are deleted by now; never with an endless `retention`."""
         if self.completed is None or retention == math.inf:
             return False
-        return time.time() - self.completed > retention or "expired-output" in self.directives
+        return now - self.completed > retention or "expired-output" in self.directives
 
-    def view(self, url: str, retention: float) -> dict[str, Any]:
+    def view(self, url: str, now: float, retention: float) -> dict[str, Any]:
         """The prediction object; `url` is where this Replicate lives."""
         urls = [f"{url}/files/{self.id}/{index}.{self.suffix}" for index in range(self.pictures)]
         listed = MODELS[self.model]["output"] == "list" or "extra" in self.directives
         output: Any = urls if listed else urls[0] if urls else None
         if self.status == "succeeded" and not urls:
             output = [] if self.directives.get("no-image") == "list" else None
-        removed = self.removed(retention)
+        removed = self.removed(now, retention)
         api = f"{url}/v1/predictions/{self.id}"
         shown: dict[str, Any] = {
             "id": self.id, "model": self.model, "version": "hidden", "status": self.status, "source": "api",

@@ -13,7 +13,6 @@ import html
 import json
 import pkgutil
 import threading
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -26,7 +25,30 @@ import simulators
 from simulators.world import DEFAULTS, World
 
 CREDENTIALS = Path(__file__).resolve().parent.parent / "layers/core/packshot/catalog/simulated.json"
-MAX_BODY = 20_000_000
+MAX_BODY = 60_000_000
+SECRETS = ("authorization", "x-api-key", "x-goog-api-key", "x-key", "x-photio-key", "x-amz-security-token")
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<title>simulators</title>
+<style>body {{ font: 16px/1.5 sans-serif; max-width: 64rem; margin: 2rem auto; padding: 0 1rem }}
+pre {{ background: #f4f4f4; padding: 1rem; overflow-x: auto; line-height: 1.35 }}</style>
+<h1>Simulated providers</h1>
+<p>Each is at an address of its own and answers as its vendor documents. Pictures are painted, nothing is charged, and
+nothing leaves this machine but webhooks and the fetching of input pictures.</p>
+<p>{links}</p>
+<h2>Directives</h2>
+<pre>{general}</pre>
+<p>The setting: <code>curl -d '{{"behave": {{"photoroom": "[[sim:fail]]"}}}}' {url}/_sim/defaults</code></p>
+<h2>Control</h2>
+<pre>{control}</pre>
+"""
+_BLOCK = """<h2 id="{name}">{name}</h2>
+<p>Address: <code>{url}</code><br>packshot's <code>base_url</code>: <code>{base}</code><br>
+Credentials: <code>{secrets}</code> under <code>{name}</code> at <a href="/_sim/credentials">/_sim/credentials</a></p>
+<pre>{help}</pre>
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,29 +94,17 @@ def as_json(status: int, payload: object, headers: Mapping[str, str] | None = No
     return Answer(status, json.dumps(payload).encode(), {"content-type": "application/json", **(headers or {})}, effect)
 
 
-class Server:
-    """The port and everything behind it. A context manager; port 0 takes any free one."""
+class Simulators:
+    """Every simulator in one world, without a port: `url` is what their addresses begin with."""
 
-    def __init__(self, port: int = 0, **settings: Any) -> None:
-        self.world = World(**settings)
-        handler = type("Handler", (_Handler,), {"owner": self})
-        self._http = _Http(("127.0.0.1", port), handler)
-        self.url = f"http://127.0.0.1:{self._http.server_address[1]}"
+    def __init__(self, world: World, url: str) -> None:
+        self.world, self.url = world, url
         self.simulators: dict[str, Simulated] = {}
         for module in pkgutil.iter_modules(simulators.__path__):
             room = {} if module.name == "__main__" else vars(import_module(f"simulators.{module.name}"))
-            made = room.get("Simulator")
-            if made:
-                self.simulators[module.name] = made(self.world, f"{self.url}/{module.name}")
-
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._http.serve_forever, args=(0.05,), name="simulators", daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.world.stop()
-        self._http.shutdown()
-        self._http.server_close()
+            for name, made in room.get("SIMULATORS", {module.name: room.get("Simulator")}).items():
+                if made:
+                    self.simulators[name] = made(world, f"{url}/{name}")
 
     def answer(self, call: Call) -> Answer:
         """Find who answers."""
@@ -104,7 +114,7 @@ class Server:
         if name in self.simulators:
             inner = Call(call.method, f"/{rest}", call.query, call.headers, call.body)
             answer = self.simulators[name].answer(inner)
-            self.world.note(self.world.requests, _entry(name, inner, answer))
+            self.world.note(self.world.requests, _entry(name, self.world.now(), inner, answer))
             return answer
         return self._index() if not name else as_json(404, {"detail": "No simulator of that name."})
 
@@ -135,18 +145,49 @@ class Server:
         return as_json(404, {"detail": __doc__})
 
     def _index(self) -> Answer:
-        parts = [__doc__ or "", *(simulator.HELP for simulator in self.simulators.values())]
-        page = "<!doctype html><title>simulators</title><body>" + "".join(f"<pre>{html.escape(p)}</pre>" for p in parts)
-        return Answer(200, page.encode(), {"content-type": "text/html; charset=utf-8"})
+        """What is here: the directives once, then each simulator."""
+        kit, known = import_module("simulators.kit").__doc__ or "", json.loads(CREDENTIALS.read_bytes())
+        blocks = [
+            _BLOCK.format(
+                name=name,
+                url=f"{self.url}/{name}",
+                base=f"{self.url}{known.get(name, {}).get('path', f'/{name}')}",
+                secrets=html.escape(", ".join(field for field in known.get(name, {}) if field != "path")) or "none",
+                help=html.escape(simulator.HELP.strip()),
+            )
+            for name, simulator in sorted(self.simulators.items())
+        ]
+        links = " ".join(f'<a href="#{name}">{name}</a>' for name in sorted(self.simulators))
+        control, general = html.escape(__doc__ or ""), html.escape(kit.partition("\n")[2].strip())
+        page = _PAGE.format(url=self.url, control=control.partition("\n")[2].strip(), general=general, links=links)
+        return Answer(200, (page + "".join(blocks)).encode(), {"content-type": "text/html; charset=utf-8"})
 
 
-def _entry(name: str, call: Call, answer: Answer) -> dict[str, Any]:
+class Server(Simulators):
+    """The port and everything behind it. A context manager; port 0 takes any free one."""
+
+    def __init__(self, port: int = 0, **settings: Any) -> None:
+        self._http = _Http(("127.0.0.1", port), type("Handler", (_Handler,), {"owner": self}))
+        super().__init__(World(**settings), f"http://127.0.0.1:{self._http.server_address[1]}")
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._http.serve_forever, args=(0.05,), name="simulators", daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.world.stop()
+        self._http.shutdown()
+        self._http.server_close()
+
+
+def _entry(name: str, now: float, call: Call, answer: Answer) -> dict[str, Any]:
     try:
         body = json.loads(call.body) if call.body else None
     except ValueError:
         body = f"{len(call.body)} bytes"
-    headers = {key: value for key, value in call.headers.items() if key != "authorization"}
-    return {"at": time.time(), "simulator": name, "method": call.method, "path": call.path, "query": dict(call.query),
+    headers = {key: value for key, value in call.headers.items() if key not in SECRETS}
+    query = {key: value for key, value in call.query.items() if key != "key"}
+    return {"at": now, "simulator": name, "method": call.method, "path": call.path, "query": query,
             "headers": headers, "body": body, "status": None if answer.hang else answer.status,
             "effect": answer.effect}  # fmt: skip
 

@@ -18,7 +18,8 @@ from packshot import catalog
 from packshot.brief import OPERATIONS
 from packshot.errors import CallerError, PackshotError
 from packshot.principal import STATUSES
-from packshot_admin import commands, stack
+from packshot.routing import PREFERENCES
+from packshot_admin import commands, limits, stack, upstreams
 from packshot_admin.commands import Result
 from packshot_admin.stack import Mistake, Stack
 
@@ -61,9 +62,10 @@ def _text(facts: Mapping[str, object], indent: str = "") -> list[str]:
     for name, value in facts.items():
         label = f"{indent}{name.replace('_', ' ')}:"
         if isinstance(value, list) and value and isinstance(value[0], dict):
+            table = [list(value[0]), *([str(_short(one)) for one in row.values()] for row in value)]
+            widths = [max(map(len, column)) for column in zip(*table, strict=True)]
             lines.append(label)
-            lines.append(f"{indent}  " + "  ".join(value[0]))
-            lines += [f"{indent}  " + "  ".join(str(_short(one)) for one in row.values()) for row in value]
+            lines += [f"{indent}  " + "  ".join(map(str.ljust, row, widths)).rstrip() for row in table]
         else:
             lines.append(f"{label} {_short(value)}")
     return lines
@@ -92,9 +94,10 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("packshot-admin", description="Operate a packshot deployment.", parents=[where])
     verbs = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    def verb(run: Callable[[Stack, argparse.Namespace], Result]) -> argparse.ArgumentParser:
+    def verb(run: Callable[[Stack, argparse.Namespace], Result], name: str = "") -> argparse.ArgumentParser:
         about = (run.__doc__ or "").splitlines()[0]
-        made = verbs.add_parser(run.__name__.replace("_", "-"), parents=[where], help=about, description=about)
+        name = name or run.__name__.replace("_", "-")
+        made = verbs.add_parser(name, parents=[where], help=about, description=about)
         made.set_defaults(run=run)
         return made
 
@@ -145,6 +148,16 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("account")
     one.add_argument("--since", required=True, metavar="TIME", help="2026-11-01, or 2026-11-01T08:30:00Z")
     one.add_argument("--until", default="", metavar="TIME", help="default: now")
+    one = verb(limits.set_budget)
+    one.add_argument("account")
+    one.add_argument("--key", default="", metavar="KEY_ID", help="of this key alone")
+    one.add_argument("--credits", metavar="N", help="credits a month, or none")
+    one.add_argument("--usd", metavar="AMOUNT", help="US dollars a month that providers may cost, or none")
+    one = verb(limits.set_preference)
+    one.add_argument("kid", metavar="KEY_ID")
+    one.add_argument("prefer", choices=(*PREFERENCES, ""), help="which routes first; '': as the catalogue says")
+    verb(upstreams.show_providers, "providers")
+    verb(upstreams.probe).add_argument("provider")
     one = verb(commands.set_provider_key)
     one.add_argument("provider")
     one.add_argument("fields", nargs="+", metavar="FIELD=VALUE")

@@ -3,7 +3,6 @@
 import base64
 import getpass
 import os
-import pkgutil
 import re
 import sys
 import time
@@ -43,7 +42,7 @@ class Result:
 
 def create_account(stack: Stack, given: Namespace) -> Result:
     """Open an account; its callback secret is shown this once."""
-    account, now = given.id or ids.make("acc", _now(), os.urandom(10)), _now()
+    account, now = given.id or ids.make("acc", now_ms(), os.urandom(10)), now_ms()
     if not _ID.fullmatch(account) or account == "accounts":
         raise Mistake("an account's id has up to 64 letters, digits, - and _")
     if given.email and not _EMAIL.fullmatch(given.email):
@@ -84,7 +83,7 @@ def set_plan(stack: Stack, given: Namespace) -> Result:
         raise Mistake("credits cannot be negative")
     rpm, burst = plan["requests_per_minute"], plan["burst"]
     put = {"plan": given.plan, "rpm": rpm, "burst": burst, "allowance": allowance or None}
-    starts = month_later(_now()) if allowance and account.renews is None else None
+    starts = month_later(now_ms()) if allowance and account.renews is None else None
     Books(stack.table).change(account.id, put, renews=starts)
     renews = account.renews if starts is None else starts
     facts = {
@@ -117,7 +116,7 @@ def set_model(stack: Stack, given: Namespace) -> Result:
 
 def renew(stack: Stack, given: Namespace) -> Result:
     """Bring an account's monthly pool up to date now, as the sweep would."""
-    before, now = _account(stack, given.account), _now()
+    before, now = _account(stack, given.account), now_ms()
     with suppress(Unavailable):
         Renewals(stack.table).renew(before.id, now)
     after = _account(stack, before.id)
@@ -137,7 +136,7 @@ def grant(stack: Stack, given: Namespace) -> Result:
     """Give credits, once per external id."""
     actor = f"packshot-admin:{_user()}"
     fresh = Books(stack.need("table")).grant(
-        given.account, given.pool, given.amount, given.external_id, at=_now(), actor=actor, reason=given.reason
+        given.account, given.pool, given.amount, given.external_id, at=now_ms(), actor=actor, reason=given.reason
     )
     account = AccountTable(stack.table).account(given.account)
     left = asdict(account.available) if account else {}
@@ -154,7 +153,7 @@ def create_key(stack: Stack, given: Namespace) -> Result:
     if unknown:
         raise Mistake(f"no such scope: {', '.join(unknown)}; there are {', '.join(ALL_SCOPES)}")
     key = keys.mint(given.mode, os.urandom(40))
-    Books(stack.need("table")).create_key(given.account, key, scopes, at=_now(), name=given.name)
+    Books(stack.need("table")).create_key(given.account, key, scopes, at=now_ms(), name=given.name)
     return Result(
         {"key": str(key), "key_id": key.id, "mode": key.mode, "scopes": list(scopes)}, "The key is not shown again."
     )
@@ -240,7 +239,7 @@ def list_accounts(stack: Stack, given: Namespace) -> Result:
 
 def usage(stack: Stack, given: Namespace) -> Result:
     """What each key of an account used between two times."""
-    since, until = _time(given.since), _time(given.until) if given.until else _now()
+    since, until = _time(given.since), _time(given.until) if given.until else now_ms()
     if until <= since:
         raise Mistake("--until must be later than --since")
     account = _account(stack, given.account)
@@ -258,15 +257,17 @@ def usage(stack: Stack, given: Namespace) -> Result:
 
 def set_provider_key(stack: Stack, given: Namespace) -> Result:
     """Set fields of a provider's credentials; the others stay. An empty value removes, `-` asks without showing."""
-    known = sorted(module.name for module in pkgutil.iter_modules(providers.__path__))
-    if given.provider not in known:
-        raise Mistake(f"there is no provider called {given.provider}; there are {', '.join(known)}")
-    name = f"packshot/{stack.need('stage')}/providers/{given.provider}"
+    if given.provider not in providers.NAMES:
+        raise Mistake(f"there is no provider called {given.provider}; there are {', '.join(providers.NAMES)}")
+    known = {**(providers.load(given.provider).secrets or {}), "base_url": False}
+    name = providers.secret_name(f"packshot/{stack.need('stage')}/providers/", given.provider)
     fields = dict(secrets.SecretStore().get(name) or {})
     for pair in given.fields:
         field_name, equals, value = pair.partition("=")
         if not equals or not re.fullmatch(r"[a-z][a-z0-9_]*", field_name):
-            raise Mistake(f"write FIELD=VALUE, FIELD in small letters; {field_name!r} is not that")
+            raise Mistake("write FIELD=VALUE, FIELD in small letters")  # what was written may be the value alone
+        if field_name not in known:
+            raise Mistake(f"{given.provider} takes {', '.join(known)}; there is no {field_name}")
         fields[field_name] = _ask(field_name) if value == "-" else value
     secrets.put(name, {one: value for one, value in fields.items() if value})
     return Result(
@@ -297,7 +298,8 @@ def _user() -> str:
         return "unknown"
 
 
-def _now() -> int:
+def now_ms() -> int:
+    """The clock."""
     return time.time_ns() // 1_000_000
 
 

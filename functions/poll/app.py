@@ -6,7 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from packshot import env, observe
+from packshot.aws.clients import role
 from packshot.aws.jobs import JobTable
+from packshot.aws.pictures import Bucket
 from packshot.aws.poller import Lease, Pollers
 from packshot.aws.queues import Sqs
 from packshot.aws.secrets import SecretStore
@@ -23,6 +25,7 @@ class Settings:
     """What this function is given."""
 
     table_name: str
+    outputs_bucket: str
     provider_secrets: str
     simulators_url: str
     egress_local: str
@@ -38,7 +41,8 @@ http, timings = Egress(local=settings.egress_local == "1"), TimingTable(settings
 room = Tender(
     JobTable(settings.table_name),
     Outbox(*queues, pollers),
-    Upstream(SecretStore(), settings.provider_secrets, http, timings, settings.simulators_url),
+    Upstream(SecretStore(), settings.provider_secrets, http, timings, settings.simulators_url, role),
+    Bucket(settings.outputs_bucket),
     lambda: time.time_ns() // 1_000_000,
 )
 

@@ -1,11 +1,15 @@
-"""POST /hooks/{provider}/{account}/{job}/{call}/{attempt}/{token}  A provider tells; what proves itself is stored."""
+"""POST /hooks/{provider}/{account}/{job}/{call}/{attempt}/{token}  A provider tells; what proves itself is stored.
+POST /hooks/{provider}                                           The same of one that knows one address for all."""
 
 import time
 from dataclasses import dataclass
 from typing import Any
 
 from packshot import env, gateway, observe
+from packshot.aws.clients import role
 from packshot.aws.jobs import JobTable
+from packshot.aws.pictures import Bucket
+from packshot.aws.remotes import RemoteTable
 from packshot.aws.secrets import SecretStore
 from packshot.aws.timing import TimingTable
 from packshot.egress import Egress
@@ -21,13 +25,22 @@ class Settings:
 
     table_name: str
     provider_secrets: str
+    outputs_bucket: str
     simulators_url: str
+    egress_local: str
 
 
 settings = env.load(Settings)
 timings = TimingTable(settings.table_name)
-upstream = Upstream(SecretStore(), settings.provider_secrets, Egress(local=False), timings, settings.simulators_url)
-room = Listener(JobTable(settings.table_name), upstream, lambda: time.time_ns() // 1_000_000)
+http = Egress(local=settings.egress_local == "1")
+upstream = Upstream(SecretStore(), settings.provider_secrets, http, timings, settings.simulators_url, role)
+room = Listener(
+    JobTable(settings.table_name),
+    upstream,
+    Bucket(settings.outputs_bucket),
+    RemoteTable(settings.table_name),
+    lambda: time.time_ns() // 1_000_000,
+)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:

@@ -6,13 +6,16 @@ from typing import Any
 
 from packshot import env
 from packshot.aws.bus import EventBus
+from packshot.aws.health import HealthTable
 from packshot.aws.jobs import JobTable
 from packshot.aws.poller import Pollers
 from packshot.aws.queues import Sqs
+from packshot.aws.slots import SlotTable
 from packshot.aws.stream import changes
 from packshot.steps.consequences import World
 from packshot.steps.outbox import Outbox
 from packshot.steps.relay import Relay, relay
+from packshot.steps.score import Scorer
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,11 @@ settings = env.load(Settings)
 queues = Sqs(settings.dispatch_queue_url), Sqs(settings.render_queue_url), Sqs(settings.ingest_queue_url)
 world = World(
     JobTable(settings.table_name),
-    Outbox(*queues, Pollers(settings.table_name, settings.poller_arn)),
+    Outbox(
+        *queues,
+        Pollers(settings.table_name, settings.poller_arn),
+        Scorer(HealthTable(settings.table_name), SlotTable(settings.table_name)),
+    ),
     Sqs(settings.callbacks_queue_url),
     EventBus(settings.bus_name),
     lambda: time.time_ns() // 1_000_000,

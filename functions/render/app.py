@@ -1,17 +1,19 @@
 """Render queue: one call of one job for the built-in studio.  Pictures are made and stored, the job is settled."""
 
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from packshot import env
+from packshot.aws.accounts import now_ms
+from packshot.aws.claims import ClaimTable
 from packshot.aws.jobs import JobTable
 from packshot.aws.pictures import Bucket
 from packshot.aws.timing import TimingTable
 from packshot.egress import Egress
 from packshot.messages import each
 from packshot.steps.render import Darkroom, render
+from packshot.steps.reuse import Archive
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +28,15 @@ class Settings:
 
 
 settings = env.load(Settings)
+jobs, outputs = JobTable(settings.table_name), Bucket(settings.outputs_bucket)
 room = Darkroom(
-    JobTable(settings.table_name),
+    jobs,
     Bucket(settings.uploads_bucket),
-    Bucket(settings.outputs_bucket),
+    outputs,
     Egress(local=settings.egress_local == "1"),
-    lambda: time.time_ns() // 1_000_000,
+    now_ms,
     TimingTable(settings.table_name),
+    Archive(jobs, ClaimTable(settings.table_name), outputs, now_ms),
     Path(settings.studio_weights) if settings.studio_weights else None,
 )
 

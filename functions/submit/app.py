@@ -20,6 +20,7 @@ from packshot.aws.rate import RateTable
 from packshot.aws.receivers import Receivers
 from packshot.aws.sealed import Sealer
 from packshot.aws.timing import TimingTable
+from packshot.aws.vault import Vault
 from packshot.principal import Principal
 from packshot.steps import collect, endpoints, large, query, serve, submit
 from packshot.steps.keep import Keeper
@@ -39,6 +40,7 @@ class Settings:
     callback_key_id: str
     api_url: str
     egress_local: str
+    provider_secrets: str
 
 
 def now() -> int:
@@ -57,7 +59,9 @@ outputs, uploads = Bucket(settings.outputs_bucket), Bucket(settings.uploads_buck
 keeper, gallery, seals = Keeper(assets, uploads), Gallery(outputs, settings.api_url), Sealer(settings.callback_key_id)
 lookups = Lookups(presets, profiles, settings.api_url, local)
 intake = submit.Intake(jobs, keeper, lookups, accounts, TimingTable(table), now, os.urandom)
-cabinet = collect.Cabinet(keeper, presets, profiles, accounts, now, os.urandom, local)
+cabinet = collect.Cabinet(
+    keeper, presets, profiles, accounts, Vault(), settings.provider_secrets, now, os.urandom, local
+)
 desk = endpoints.Desk(callbacks, deliveries, seals, now, os.urandom, local)
 secrets = Receivers(callbacks, seals, now)
 library = query.Library(

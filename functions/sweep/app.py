@@ -6,16 +6,21 @@ from typing import Any
 
 from packshot import env
 from packshot.aws.bus import EventBus
+from packshot.aws.clients import role
 from packshot.aws.deliveries import DeliveryTable
+from packshot.aws.health import HealthTable
 from packshot.aws.jobs import JobTable
+from packshot.aws.pictures import Bucket
 from packshot.aws.poller import Pollers
 from packshot.aws.queues import Sqs
 from packshot.aws.renewals import Renewals
 from packshot.aws.secrets import SecretStore
+from packshot.aws.slots import SlotTable
 from packshot.aws.timing import TimingTable
 from packshot.egress import Egress
 from packshot.steps.consequences import World
 from packshot.steps.outbox import Outbox
+from packshot.steps.score import Scorer
 from packshot.steps.sweep import Broom, sweep
 from packshot.steps.tend import Tender
 from packshot.steps.upstream import Upstream
@@ -26,6 +31,7 @@ class Settings:
     """What this function is given."""
 
     table_name: str
+    outputs_bucket: str
     dispatch_queue_url: str
     render_queue_url: str
     ingest_queue_url: str
@@ -47,12 +53,14 @@ def now() -> int:
 settings = env.load(Settings)
 jobs, pollers = JobTable(settings.table_name), Pollers(settings.table_name, settings.poller_arn)
 queues = Sqs(settings.dispatch_queue_url), Sqs(settings.render_queue_url), Sqs(settings.ingest_queue_url)
-outbox, callbacks, parked = Outbox(*queues, pollers), Sqs(settings.callbacks_queue_url), Sqs(settings.parked_queue_url)
+scorer = Scorer(HealthTable(settings.table_name), SlotTable(settings.table_name))
+outbox = Outbox(*queues, pollers, scorer)
+callbacks, parked = Sqs(settings.callbacks_queue_url), Sqs(settings.parked_queue_url)
 http, bus = Egress(local=settings.egress_local == "1"), EventBus(settings.bus_name)
 timings = TimingTable(settings.table_name, now)
-upstream = Upstream(SecretStore(), settings.provider_secrets, http, timings, settings.simulators_url)
+upstream = Upstream(SecretStore(), settings.provider_secrets, http, timings, settings.simulators_url, role)
 room = Broom(
-    Tender(jobs, outbox, upstream, now),
+    Tender(jobs, outbox, upstream, Bucket(settings.outputs_bucket), now),
     World(jobs, outbox, callbacks, bus, now, settings.api_url),
     pollers,
     DeliveryTable(settings.table_name),

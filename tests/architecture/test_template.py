@@ -171,7 +171,10 @@ def test_only_those_who_are_told_where_secrets_are_may_read_them() -> None:
     readers = {name for name, s in statements() if "secretsmanager:GetSecretValue" in listed(s["Action"])}
     functions = of("AWS::Lambda::Function").items()
     told = {name for name, function in functions if "PROVIDER_SECRETS" in function["Environment"]["Variables"]}
-    assert readers == {name.replace("Function", "Role") for name in told}
+    writers = {name for name, s in statements() if "secretsmanager:PutSecretValue" in listed(s["Action"])}
+    assert writers == {"SubmitRole"}  # it takes callers' own keys, and can read none
+    assert readers | writers == {name.replace("Function", "Role") for name in told}
+    assert not readers & writers
 
 
 def test_secrets_of_callbacks_are_written_by_one_and_read_by_two() -> None:
@@ -220,6 +223,7 @@ def test_every_route_leads_to_a_function() -> None:
         "GET /api/v1/upload/signed": "SubmitFunction",  # writes the row of an asset that is to come
         "GET /v1/phota/webhook-secret": "SubmitFunction",  # opens a sealed secret
         "POST /hooks/{provider}/{account}/{job}/{call}/{attempt}/{token}": "ProviderWebhookFunction",
+        "POST /hooks/{provider}": "ProviderWebhookFunction",
         "$default": "QueryFunction",
     }
     assert all(i["PayloadFormatVersion"] == "2.0" for i in integrations.values())
@@ -330,7 +334,7 @@ def test_a_bucket_is_private_encrypted_and_forgets(name: str) -> None:
     assert any("AbortIncompleteMultipartUpload" in rule for rule in rules)
     assert {rule["Prefix"]: rule["ExpirationInDays"] for rule in rules if "Prefix" in rule} == {
         "UploadsBucket": {"assets/": 30, "thumbnails/": 30, "inbox/": 30, "inputs/": 1},
-        "OutputsBucket": {"out/": 30, "outbox/": 90, "cutouts/": 30, "answers/": 1},
+        "OutputsBucket": {"out/": 30, "outbox/": 90, "cutouts/": 30, "answers/": 1, "results/": 2},
     }[name]
     policy = of("AWS::S3::BucketPolicy")[f"{name}Policy"]
     (statement,) = policy["PolicyDocument"]["Statement"]

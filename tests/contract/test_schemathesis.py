@@ -95,6 +95,7 @@ def _filled(stack: World, tenant: Tenant) -> Mapping[str, str]:
         "profiles": post("profiles", {"images": [IMAGE]})["id"],
         "callback-endpoints": post("callback-endpoints", {"url": IMAGE, "events": ["job.completed"]})["id"],
         "assets": post("assets", {"url": IMAGE})["id"],
+        "provider-keys": "replicate",
     }
     stack.run()
     deliveries = stack.api("GET", f"/packshot/v1/jobs/{job['id']}/deliveries", key=tenant.key).json["data"]

@@ -24,7 +24,7 @@ from packshot import providers
 from packshot.brief import Brief, Resolution, frame
 from packshot.catalog import models
 from packshot.errors import Forged, ProviderError
-from packshot.providers import Later, No, Ready, Reply, Shot, Taken, Unknown, Working
+from packshot.replies import Later, No, Ready, Reply, Shot, Source, Taken, Unknown, Working
 from packshot.wire import Request, Response
 from simulators.replicate import TOKEN, WEBHOOK_SECRET
 from simulators.replicate_models import faults
@@ -127,7 +127,9 @@ def shot(
     prompt: str = "a cup", model: str = NANO, inputs: tuple[str, ...] = (), mask: str | None = None, **brief: Any
 ) -> Shot:
     asked = Brief(model="any", prompt=prompt, **{"operation": "generate", "aspect_ratio": "1:1", **brief})
-    return Shot(asked, prompt, model, 1, inputs, *frame(asked, (1000, 1000)), brief.get("seed"), mask)
+    sources = tuple(Source(url, b"", "image/png", 1, 1) for url in inputs)
+    masked = Source(mask, b"", "image/png", 1, 1) if mask else None
+    return Shot(asked, prompt, model, 1, sources, *frame(asked, (1000, 1000)), brief.get("seed"), masked)
 
 
 def create(credentials: dict[str, str], wanted: Shot, hook: str | None = None) -> Reply:

@@ -3,21 +3,23 @@
 import io
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 from PIL import Image, ImageDraw
 
-from packshot import egress, keys
+from packshot import catalog, egress, keys
 from packshot.aws.accounts import Account
 from packshot.aws.books import Books
 from packshot.aws.sealed import Sealer
-from packshot.job import Credits
+from packshot.job import Credits, Route
 from packshot.scopes import SCOPES
 from packshot.sniff import sniff
 from packshot.wire import Request, Response
 from tests.flow.world import World, world
+
+SIMULATED = catalog.simulated()
 
 
 @dataclass
@@ -100,6 +102,8 @@ def net() -> Net:
 
 @pytest.fixture
 def stack(monkeypatch: pytest.MonkeyPatch, net: Net) -> Iterator[World]:
+    """One provider has a key, and `net` plays it."""
+    monkeypatch.setattr(catalog, "simulated", lambda: {"replicate": SIMULATED["replicate"]})
     with world(monkeypatch, net) as made:
         yield made
 
@@ -134,6 +138,16 @@ def make_tenant(stack: World, account: str, topup: int = 100, scopes: tuple[str,
         books.create_key(account, key, scopes or tuple(sorted(set(SCOPES.values()))), at=at)
         made.append(str(key))
     return Tenant(account, *made)
+
+
+def routed(monkeypatch: pytest.MonkeyPatch, provider: str, model: str, name: str) -> None:
+    """Let one model of the catalogue be made by this provider alone, whatever else can make it."""
+    route = Route(provider, model, 1000)
+    entry = catalog.models()[name]
+    skills = {operation: replace(skill, routes=(route,)) for operation, skill in entry.operations.items()}
+    changed = {**catalog.models(), name: replace(entry, routes=(route,), operations=skills)}
+    for module in ("packshot.catalog", "packshot.planning"):
+        monkeypatch.setattr(f"{module}.models", lambda: changed)
 
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"

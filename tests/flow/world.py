@@ -82,6 +82,8 @@ class World:
     deaf: set[str] = field(default_factory=set)
     invocations: list[str] = field(default_factory=list)
     waiting: list[Message] = field(default_factory=list)
+    ticks: list[Callable[[], bool]] = field(default_factory=list)
+    """What else moves with the clock: each does what is due, and says whether anything was."""
     twice: bool = False
     """Deliver every stream batch and every message a second time."""
 
@@ -164,7 +166,7 @@ class World:
         end = self.clock.now + seconds
         next_sweep = self.clock.now + 60
         while True:
-            while self._stream() or self._messages():
+            while self._moves():
                 pass
             if self.pollers and "poller" not in self.deaf:
                 self._poller(self.pollers.pop(0))
@@ -175,6 +177,9 @@ class World:
             if sweeps and self.clock.now >= next_sweep:
                 next_sweep += 60
                 self.invoke("sweep", {})
+
+    def _moves(self) -> bool:
+        return self._stream() or self._messages() or any(tick() for tick in self.ticks)
 
     def _stream(self) -> bool:
         table = dynamodb_backends[ACCOUNT][REGION].tables["packshot"]
@@ -221,7 +226,7 @@ class World:
     def _poller(self, payload: dict[str, str]) -> None:
         def task(resource: str, parameters: dict[str, Any]) -> Any:
             if resource.endswith(":lambda:invoke"):
-                while self._stream() or self._messages():
+                while self._moves():
                     pass
                 return {"Payload": self.invoke("poll", parameters["Payload"])}
             self.pollers.append(parameters["Input"])

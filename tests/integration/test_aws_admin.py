@@ -90,17 +90,17 @@ def test_a_stack_is_found_by_its_name(world: World, capsys: pytest.CaptureFixtur
 
 
 def test_provider_credentials_are_merged_and_removed(
-    world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("packshot_admin.commands.pkgutil.iter_modules", lambda path: [type("M", (), {"name": "fal"})])
     name = "packshot/dev/providers/fal"
     store = SecretStore()
     assert store.get(name) is None
-    run(capsys, "--stage", "dev", "set-provider-key", "fal", "key=abc=d", "other=1")
+    run(capsys, "--stage", "dev", "set-provider-key", "fal", "token=abc=d", "user_id=1")
     assert store.get(name) is None  # remembered as missing for a minute
     store.forget(name)
-    assert store.get(name) == {"key": "abc=d", "other": "1"}
-    assert run(capsys, "--stage", "dev", "set-provider-key", "fal", "other=")["fields"] == ["key"]
-    assert store.get(name) == {"key": "abc=d", "other": "1"}
-    assert SecretStore().get(name) == {"key": "abc=d"}
+    assert store.get(name) == {"token": "abc=d", "user_id": "1"}
+    assert run(capsys, "--stage", "dev", "set-provider-key", "fal", "user_id=")["fields"] == ["token"]
+    assert store.get(name) == {"token": "abc=d", "user_id": "1"}
+    assert SecretStore().get(name) == {"token": "abc=d"}
+    assert "takes token" in run(capsys, "--stage", "dev", "set-provider-key", "fal", "key=x", status=2)
     assert "FIELD=VALUE" in run(capsys, "--stage", "dev", "set-provider-key", "fal", "Key", status=2)

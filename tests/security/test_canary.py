@@ -17,6 +17,7 @@ from moto.dynamodb.models import dynamodb_backends
 
 from packshot import signing
 from packshot.aws import jobs, queues, secrets
+from packshot.wire import Request, Response
 from tests.flow.conftest import SECRET, Net, Tenant, make_tenant, net, photo, stack, tenant
 from tests.flow.test_jobs import JOBS, PROVIDER_JOB, asset, ready
 from tests.flow.world import ACCOUNT, REGION, Message, World
@@ -26,10 +27,13 @@ __all__ = ["net", "stack", "tenant"]
 PROMPT, NEGATIVE = "canaryprompt a red box on slate", "canarynegative no people"
 PICTURE = "https://shop.example/front.jpg?X-Amz-Credential=CANARYCREDENTIAL&X-Amz-Signature=canarysignature"
 TOKEN, PROVIDER_HOOK = "r8_CanaryProviderToken000000000000000000", "whsec_Q2FuYXJ5UHJvdmlkZXJIb29rU2VjcmV0"
+OWN, OWN_HOOK = "canaryowntoken0123456789", "whsec_Q2FuYXJ5T3duSG9va1NlY3JldDAxMjM0"
+"""An account's own credentials; the token is of a form that no scrub knows."""
+
 IDEMPOTENCY = "canaryidempotency"
 QUERY = "canaryquery"
 
-NOWHERE = (TOKEN, "CanaryProviderToken", PROVIDER_HOOK[6:], SECRET[6:], IDEMPOTENCY, QUERY)
+NOWHERE = (TOKEN, "CanaryProviderToken", PROVIDER_HOOK[6:], OWN, OWN_HOOK[6:], SECRET[6:], IDEMPOTENCY, QUERY)
 """In no row and no message at all. The API keys are added to these."""
 
 BRIEF_ONLY = ("canaryprompt", "canarynegative", "canarysignature", "CANARYCREDENTIAL")
@@ -238,6 +242,63 @@ def test_a_callback_endpoint_and_its_secret(stack: World, net: Net, tenant: Tena
         assert not [sk for sk, row in _rows() if secret[6:] in row]
         assert not [text for text in watch.sent if secret[6:] in text]
     stack.api("GET", "/packshot/v1/callback-endpoints", key=tenant.key)
+
+
+def put(stack: World, tenant: Tenant, fields: Any, provider: str = "replicate", **more: Any) -> Any:
+    return stack.api("PUT", f"/packshot/v1/provider-keys/{provider}", {"fields": fields}, key=tenant.key, **more)
+
+
+def test_an_accounts_own_provider_key(stack: World, net: Net, tenant: Tenant, watch: Watch) -> None:
+    """Taken, used, refused, lost on the way, deleted: it goes to the provider and to nobody else."""
+    good, seen, send = {"token": OWN, "webhook_secret": OWN_HOOK}, [], net.send
+
+    def heard(request: Request, **more: Any) -> Response:
+        seen.append(request.headers["authorization"])
+        return send(request, **more)
+
+    net.send = heard  # type: ignore[method-assign]
+    for fields in ({OWN: OWN_HOOK}, {"token": OWN * 200}, {"webhook_secret": OWN_HOOK}, {"token": [OWN]}, OWN):
+        assert OWN not in (answer := put(stack, tenant, fields)).text
+        assert answer.status == 422
+    assert put(stack, tenant, good, OWN).status == 404
+    assert put(stack, make_tenant(stack, "acct_nosy", scopes=("account:read",)), good).status == 403
+    assert put(stack, tenant, good).status == 204
+    told = f'{{"detail": "bad token {OWN}", "error": "{OWN_HOOK}"}}'.encode()
+    stack.deaf.add("poller")
+    jobs_made = []
+    for answer in (None, Response(422, {}, told), Response(500, {}, told), Response(401, {}, told)):
+        net.answers = [answer] if answer else []
+        taken = stack.api("POST", JOBS, wish(), key=tenant.key)
+        assert taken.status == 202, taken.text
+        jobs_made.append(taken.json["id"])
+        stack.run()
+    assert seen == [f"Bearer {OWN}"] * 4
+    ready(net)
+    assert tell(stack, net, secret=PROVIDER_HOOK) == 401
+    assert tell(stack, net, secret=OWN_HOOK) == 200
+    stack.run(seconds=700, sweeps=True)
+    shown = [stack.api("GET", f"{JOBS}/{name}", key=tenant.key) for name in jobs_made]
+    shown += [stack.api("GET", f"/packshot/v1/{path}", key=tenant.key) for path in ("jobs", "account")]
+    assert [one.json["state"] for one in shown[:4]] == ["completed", "failed", "failed", "failed"]
+    assert all(one.json["attempts"][0]["own_key"] for one in shown[:4])
+    assert stack.api("DELETE", "/packshot/v1/provider-keys/replicate", key=tenant.key).status == 204
+    assert len(net.posts) >= 4
+    for text in (*(one.text for one in shown), *(f"{url}{headers}{body!r}" for url, headers, body in net.posts)):
+        assert OWN not in text
+        assert OWN_HOOK[6:] not in text
+
+
+def test_an_own_key_that_cannot_be_kept(
+    stack: World, net: Net, tenant: Tenant, watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*given: Any) -> None:
+        raise ValueError(f"cannot keep {given}")
+
+    monkeypatch.setattr(secrets, "put", broken)
+    answer = put(stack, tenant, {"token": OWN, "webhook_secret": OWN_HOOK})
+    assert answer.status == 500
+    assert OWN not in answer.text
+    assert stack.api("GET", "/packshot/v1/account", key=tenant.key).json["provider_keys"] == []
 
 
 def test_bad_requests_of_every_kind(stack: World, net: Net, tenant: Tenant, watch: Watch) -> None:

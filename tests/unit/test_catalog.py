@@ -15,7 +15,7 @@ from packshot.providers.replicate import MODELS
 
 ACCEPTS = {"prompt", "negative_prompt", "preset", "seed", "quality", "exact_size", "guidance", "strength", "detail",
            "scale", "background", "like_input"}  # fmt: skip
-NOT_MADE = {"gpt-image-1", "gpt-image-1-mini", "dall-e-2", "dall-e-3", "reve"}
+NOT_MADE = {"gpt-image-1", "gpt-image-1-mini", "dall-e-2", "dall-e-3"}
 PUBLISHED = {"nanobanana2": 5, "nanobananapro": 8, "nanobanana": 3, "kontext-pro": 3, "kontext-max": 3, "seedream": 3,
              "gpt-high": 8, "gpt-medium": 3, "gpt-low": 2}  # fmt: skip
 VENDORS = {
@@ -99,8 +99,12 @@ def test_the_studio_comes_first_and_does_all_but_what_needs_words() -> None:
 
 def test_every_operation_is_somebodys_and_a_mask_is_one_models() -> None:
     assert {operation for _, operation, skill in skills() if skill.routes} == set(get_args(Operation))
-    assert [model.id for model, operation, _ in skills() if operation == "inpaint"] == ["flux-fill"]
-    assert [model.id for model, operation, _ in skills() if operation == "remove_background"] == ["studio"]
+    able = {
+        wanted: {model.id for model, operation, _ in skills() if operation == wanted} for wanted in get_args(Operation)
+    }
+    assert able["inpaint"] >= {"flux-fill", "stability-inpaint", "gpt-image-2.5-flare"}
+    assert able["remove_background"] >= {"studio", "birefnet", "photoroom", "claid"}
+    assert able["upscale"] >= {"studio", "stability-upscale", "claid"}
 
 
 @pytest.mark.parametrize("vendor", VENDORS)

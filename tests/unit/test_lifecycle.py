@@ -18,6 +18,7 @@ from packshot.facts import (
     DeadlinePassed,
     Delivered,
     Dispatch,
+    Ended,
     Fact,
     Ingest,
     Ingested,
@@ -26,7 +27,9 @@ from packshot.facts import (
     Lost,
     Nudged,
     Refused,
+    Reused,
     Running,
+    Stranded,
     Watch,
 )
 from packshot.job import Attempt, Call, Credits, Failure, Job, Output, Route, State, Step
@@ -36,7 +39,7 @@ FAILURE = Failure("provider_failed", "It did not work.")
 
 
 def attempt(number: int = 1, provider: str = "alpha", deadline: int = 5_000) -> Attempt:
-    return Attempt(number, provider, "m", "token", 1_000, deadline, micro_usd=40_000)
+    return Attempt(number, provider, provider[0], "token", 1_000, deadline, micro_usd=40_000)
 
 
 def picture(place: int) -> Output:
@@ -86,6 +89,8 @@ def facts(number: int = 1, call: int = 0, at: int = 1_500) -> list[CallFact]:
         Lost(call, number, at, 3_000),
         Ingested(call, number, at, (picture(0),)),
         Nudged(call, at, 9_000),
+        Reused(call, at, (replace(picture(0), reused=True),)),
+        Stranded(call, at, FAILURE),
     ]
 
 
@@ -119,7 +124,7 @@ def test_a_fact_about_another_attempt_changes_nothing(fact: CallFact) -> None:
     for step in Step:
         before = job(step, calls=2)
         after, _ = advance(before, fact)
-        assert after is before or isinstance(fact, Nudged)
+        assert after is before or isinstance(fact, (Nudged, Reused, Stranded))
 
 
 def test_one_image_from_pending_to_completed() -> None:
@@ -132,7 +137,7 @@ def test_one_image_from_pending_to_completed() -> None:
     delivered, effects = advance(running, Delivered(0, 1, 1_900, ("https://x/1",)))
     assert effects == (Ingest(0),)
     done, effects = advance(delivered, Ingested(0, 1, 2_200, (picture(0),), (("ingest", 300),)))
-    assert done.state is State.COMPLETED and effects == (Announce("job.completed"),)
+    assert done.state is State.COMPLETED and effects == (Announce("job.completed"), Ended(0, 1))
     assert (done.charged, done.refunded, done.due, done.lane) == (Credits(2, 1), Credits(), None, None)
     assert done.timings == {"ingest": 300}
 
@@ -145,16 +150,20 @@ def test_the_webhook_may_come_before_the_answer_to_the_create() -> None:
 
 def test_a_refusal_goes_to_the_next_route_and_a_final_one_ends_the_call() -> None:
     onward, effects = advance(job(Step.RUNNING), Refused(0, 1, 2_000, FAILURE))
-    assert (onward.calls[0].step, onward.calls[0].route) == (Step.WAITING, 1) and effects == (Dispatch(0, "beta"),)
+    assert (onward.calls[0].step, onward.calls[0].route) == (Step.WAITING, 1) and effects == (
+        Ended(0, 1),
+        Dispatch(0, "beta"),
+    )
     assert onward.calls[0].attempts[0].outcome == "provider_failed"
     ended, effects = advance(job(Step.RUNNING), Refused(0, 1, 2_000, FAILURE, final=True))
-    assert ended.state is State.FAILED and ended.failure == FAILURE and effects == (Announce("job.failed"),)
+    assert ended.state is State.FAILED and ended.failure == FAILURE
+    assert effects == (Announce("job.failed"), Ended(0, 1))
     assert ended.charged == Credits() and ended.refunded == ended.reserved
 
 
 def test_busy_waits_and_gives_up_in_the_end() -> None:
-    waiting, effects = advance(job(Step.INTENT), Busy(0, 1, 2_000, 32_000))
-    assert effects == (Dispatch(0, "alpha", delay=30),) and waiting.due == 32_000
+    waiting, effects = advance(job(Step.INTENT, routes=1), Busy(0, 1, 2_000, 32_000))
+    assert effects == (Ended(0, 1), Dispatch(0, "alpha", delay=30)) and waiting.due == 32_000
     one = job(Step.INTENT)
     crowded = replace(
         one, calls=(replace(one.calls[0], attempts=tuple(attempt(n) for n in range(1, MAX_ATTEMPTS + 1))),)
@@ -163,12 +172,53 @@ def test_busy_waits_and_gives_up_in_the_end() -> None:
     assert after.calls[0].step is Step.FAILED and after.state is State.FAILED
 
 
+def test_a_busy_provider_is_passed_over_while_there_is_another() -> None:
+    onward, effects = advance(job(Step.INTENT), Busy(0, 1, 2_000, 32_000))
+    assert (onward.calls[0].route, onward.calls[0].due) == (1, 2_000)
+    assert effects == (Ended(0, 1), Dispatch(0, "beta"))
+    second, _ = advance(onward, Intended(0, attempt(2, "beta"), 2_100, 3_000))
+    back, effects = advance(second, Busy(0, 2, 2_200, 7_200, "unreachable"))  # both were full: the first again
+    assert (back.calls[0].route, back.calls[0].due) == (0, 7_200)
+    assert effects == (Ended(0, 2), Dispatch(0, "alpha", delay=5))
+    third, _ = advance(back, Intended(0, attempt(3), 7_300, 9_000))
+    last, _ = advance(third, Refused(0, 3, 7_400, FAILURE))
+    assert lifecycle.untried(last, last.calls[0]) == (1,)
+
+
+def test_a_call_takes_the_route_that_was_chosen() -> None:
+    begun, effects = advance(job(), Intended(0, attempt(1, "beta"), 1_100, 2_000, route=1))
+    assert begun.calls[0].route == 1 and begun.lane == "beta" and Watch("beta") in effects
+    onward, _ = advance(begun, Refused(0, 1, 2_000, FAILURE))
+    assert onward.calls[0].route == 0
+
+
+def test_pictures_of_an_equal_job_cost_nothing() -> None:
+    shared = replace(picture(0), reused=True)
+    done, effects = advance(job(), Reused(0, 1_200, (shared,)))
+    assert (done.state, done.outputs, done.charged) == (State.COMPLETED, (shared,), Credits())
+    assert done.refunded == done.reserved and effects == (Announce("job.completed"),)
+    half, _ = advance(job(calls=2), Reused(0, 1_200, (shared,)))
+    half, _ = advance(half, Intended(1, attempt(), 1_300, 3_000))
+    half, _ = advance(half, Delivered(1, 1, 1_400, ("https://x/1",)))
+    half, _ = advance(half, Ingested(1, 1, 1_500, (picture(1),)))
+    assert half.charged is not None and (half.state, half.charged.total) == (State.COMPLETED, 3)
+
+
+def test_what_a_job_cost_upstream_is_what_came_back_or_may_have() -> None:
+    begun, _ = advance(job(), Intended(0, attempt(), 1_100, 2_000))
+    assert begun.spent == 0
+    assert advance(begun, Lost(0, 1, 1_200, 2_000))[0].spent == 40_000
+    assert advance(begun, Delivered(0, 1, 1_200, ("u",)))[0].spent == 40_000
+    assert advance(begun, Refused(0, 1, 1_200, FAILURE))[0].spent == 0
+    assert replace(job(), routes=(Route("a", "a", 5), Route("b", "b", 7)), count=3).estimate == 21
+
+
 def test_an_unknown_outcome_stays_with_its_attempt_until_the_deadline() -> None:
     lost, effects = advance(job(Step.INTENT), Lost(0, 1, 2_000, 4_000))
     assert lost.calls[0].step is Step.INTENT and lost.calls[0].attempts[0].outcome == "unknown" and effects == ()
     assert advance(lost, DeadlinePassed(4_999))[0] is lost
     next_one, effects = advance(lost, DeadlinePassed(5_000))
-    assert next_one.calls[0].route == 1 and effects == (Dispatch(0, "beta"),)
+    assert next_one.calls[0].route == 1 and effects == (Ended(0, 1), Dispatch(0, "beta"))
 
 
 def test_partial_delivery_charges_what_was_delivered_and_returns_the_rest_to_its_pools() -> None:
@@ -176,14 +226,15 @@ def test_partial_delivery_charges_what_was_delivered_and_returns_the_rest_to_its
     before, _ = advance(before, Ingested(0, 1, 2_000, (picture(0),)))
     before, _ = advance(before, Intended(1, attempt(), 2_100, 3_000))
     after, effects = advance(before, Refused(1, 1, 2_200, FAILURE))
-    assert after.state is State.PARTIAL and after.failure == FAILURE and effects == (Announce("job.partial"),)
+    assert after.state is State.PARTIAL and after.failure == FAILURE
+    assert effects == (Announce("job.partial"), Ended(1, 1))
     assert (after.charged, after.refunded) == (Credits(3, 0), Credits(2, 1))
 
 
 def test_cancelling_gives_everything_back_and_stops_the_provider() -> None:
     after, effects = advance(job(Step.RUNNING), Cancelled(2_000))
     assert after.state is State.CANCELED and after.refunded == after.reserved and after.outputs == ()
-    assert effects == (Announce("job.canceled"), CancelRemote(0))
+    assert effects == (Announce("job.canceled"), CancelRemote(0), Ended(0, 1))
 
 
 def test_the_jobs_deadline_ends_it_with_what_there_is() -> None:
@@ -204,11 +255,11 @@ def test_a_success_after_the_end_is_a_leak_and_nothing_else() -> None:
 
 def test_what_was_delivered_and_then_not_wanted_is_a_leak() -> None:
     _, effects = advance(job(Step.DELIVERED), Cancelled(2_000))
-    assert effects == (Announce("job.canceled"), Leak(0, 1, "alpha", 40_000))
+    assert effects == (Announce("job.canceled"), Ended(0, 1), Leak(0, 1, "alpha", 40_000))
     _, effects = advance(job(Step.DELIVERED, routes=1), Refused(0, 1, 2_000, FAILURE))
-    assert effects == (Announce("job.failed"), Leak(0, 1, "alpha", 40_000))
+    assert effects == (Announce("job.failed"), Ended(0, 1), Leak(0, 1, "alpha", 40_000))
     _, effects = advance(job(Step.DELIVERED), Refused(0, 1, 2_000, FAILURE))
-    assert effects == (Dispatch(0, "beta"), Leak(0, 1, "alpha", 40_000))
+    assert effects == (Ended(0, 1), Dispatch(0, "beta"), Leak(0, 1, "alpha", 40_000))
     _, effects = advance(job(Step.DELIVERED), DeadlinePassed(60_000))
     assert Leak(0, 1, "alpha", 40_000) in effects
     done, effects = advance(job(Step.DELIVERED, calls=2), Ingested(0, 1, 2_000, (picture(0),)))
@@ -242,7 +293,7 @@ def test_a_job_survives_its_own_row() -> None:
         assert Job.load(before.dump()) == before
 
 
-steps = st.lists(st.tuples(st.integers(0, 11), st.integers(0, 1), st.integers(1, 3)), max_size=25)
+steps = st.lists(st.tuples(st.integers(0, 13), st.integers(0, 1), st.integers(1, 3)), max_size=25)
 
 
 @settings(max_examples=300, deadline=None)
@@ -256,6 +307,8 @@ def test_any_sequence_of_facts_keeps_the_promises(choices: list[tuple[int, int, 
         fact: Fact = [*facts(number, call, at), Cancelled(at), DeadlinePassed(at)][kind]
         if isinstance(fact, Ingested):
             fact = replace(fact, outputs=(picture(call),))
+        if isinstance(fact, Reused):
+            fact = replace(fact, outputs=(replace(picture(call), reused=True),))
         after, _ = advance(now, fact)
         again, _ = advance(after, fact)
         if not isinstance(fact, (Running, Nudged, Lost, Accepted, Busy)):
@@ -266,7 +319,7 @@ def test_any_sequence_of_facts_keeps_the_promises(choices: list[tuple[int, int, 
             assert after.charged is not None
             assert after.charged + after.refunded == after.reserved
             assert min(after.charged.monthly, after.charged.topup, after.refunded.monthly, after.refunded.topup) >= 0
-            assert after.charged.total == after.price * len(after.outputs)
+            assert after.charged.total == after.price * sum(not output.reused for output in after.outputs)
         else:
             assert after.charged is None and after.due is not None and after.lane is not None
         now = after
@@ -275,9 +328,9 @@ def test_any_sequence_of_facts_keeps_the_promises(choices: list[tuple[int, int, 
 @pytest.mark.parametrize("step", [Step.INTENT, Step.RUNNING])
 def test_a_provider_that_outlives_the_job_is_told_to_stop(step: Step) -> None:
     after, effects = advance(job(step), DeadlinePassed(60_000))
-    assert after.state is State.FAILED and effects == (Announce("job.failed"), CancelRemote(0))
+    assert after.state is State.FAILED and effects == (Announce("job.failed"), CancelRemote(0), Ended(0, 1))
 
 
 def test_a_provider_that_said_no_is_not_told_to_stop() -> None:
     _, effects = advance(job(Step.RUNNING, routes=1), Refused(0, 1, 2_000, FAILURE))
-    assert effects == (Announce("job.failed"),)
+    assert effects == (Announce("job.failed"), Ended(0, 1))

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from packshot import ids, providers, timing
 from packshot.facts import Accepted, Busy, Delivered, Lost, Running
 from packshot.job import Attempt
-from packshot.providers import Later, Ready, Taken, Unknown, Working
+from packshot.replies import Later, Ready, Taken, Unknown, Working
 from packshot.steps.dispatch import _first_look
 from packshot.steps.upstream import Upstream
 from packshot.timing import Looks

@@ -70,6 +70,7 @@ SEEDS: dict[str, dict[str, Any]] = {
     "AssetForm": {"file": "", "tags": ["t"]},
     "ProfileRequest": {"images": ["https://a.example/x"], "tag": "t"},
     "AccountChange": {"models": {"generate": "studio", "remix": ""}},
+    "ProviderKeyRequest": {"fields": {"token": "t", "webhook_secret": "s"}},
     "EndpointRequest": {"url": "https://a.example/h", "events": ["job.failed"], "description": "d", "form": "phota"},
     "EndpointChange": {"url": "https://a.example/h", "events": ["job.failed"], "disabled": True, "description": "d"},
     "RotateRequest": {"overlap_seconds": 0},

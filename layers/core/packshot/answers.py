@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from packshot.brief import Brief
-from packshot.job import Credits, Job, Output
+from packshot.job import Cap, Credits, Job, Output
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +135,8 @@ class Ticket:
 @dataclass(frozen=True, slots=True)
 class AccountView:
     """Balances, plan and limits of the key's account. `allowance` is what the monthly pool is filled up to at `renews`
-    (ms); `models` is what it uses per operation where a caller names no model."""
+    (ms); `models` is what it uses per operation where a caller names no model; `own` the providers that it has keys of
+    its own for; `caps` the month's budgets that apply, by whose they are."""
 
     id: str
     name: str
@@ -151,6 +152,8 @@ class AccountView:
     renews: int | None = None
     email: str | None = None
     models: Mapping[str, str] = field(default_factory=dict)
+    own: tuple[str, ...] = ()
+    caps: Mapping[str, Cap] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

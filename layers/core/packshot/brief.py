@@ -52,6 +52,8 @@ class Brief:
     background  what stands behind the product, where an operation leaves it open
     look        (version, prompt, studio set) of an account's own preset, as it was when the job was taken
     keep        the outputs never expire
+    cache       equal jobs share their pictures; None: where the seed is fixed
+    prefer      how to choose among the model's routes (`routing`); None: as the key, or the catalogue, says
     dialect     whose form the callbacks have; empty for our own
     outbox      the folder in the outputs bucket where an upload's results are copied to
     """
@@ -83,6 +85,8 @@ class Brief:
     metadata: Mapping[str, str] = field(default_factory=dict)
     external_id: str | None = None
     keep: bool = False
+    cache: bool | None = None
+    prefer: str | None = None
     dialect: str = ""
     outbox: str | None = None
 

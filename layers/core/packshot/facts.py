@@ -8,12 +8,14 @@ from packshot.job import Attempt, Failure, Output
 # --- facts ---------------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class Intended:
-    """A worker is about to call the provider. Written before the call (reliability: never pay twice)."""
+    """A worker is about to call the provider, by `route` where that is not the planned one. Written before the call
+    (reliability: never pay twice)."""
 
     call: int
     attempt: Attempt
     at: int
     due: int
+    route: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +66,14 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Busy:
-    """Surely nothing happened upstream; try the same route again at `until`."""
+    """Surely nothing happened upstream: it had no room (`busy`) or could not be reached (`unreachable`). Try another
+    route, or the same one again at `until`."""
 
     call: int
     attempt: int
     at: int
     until: int
+    outcome: str = "busy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,24 @@ class Ingested:
     at: int
     outputs: tuple[Output, ...]
     timings: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reused:
+    """An equal job's pictures do for this call as well: ours are copies of them. Nothing was asked of a provider."""
+
+    call: int
+    at: int
+    outputs: tuple[Output, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Stranded:
+    """No route is left that could be used: nobody has set a key for those that were not tried."""
+
+    call: int
+    at: int
+    failure: Failure
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +138,7 @@ class DeadlinePassed:
     at: int
 
 
-CallFact = Intended | Accepted | Running | Delivered | Refused | Busy | Lost | Ingested | Nudged
+CallFact = Intended | Accepted | Running | Delivered | Refused | Busy | Lost | Ingested | Reused | Stranded | Nudged
 Fact = CallFact | Cancelled | DeadlinePassed
 
 
@@ -168,4 +190,12 @@ class Leak:
     micro_usd: int
 
 
-Effect = Dispatch | Watch | Ingest | CancelRemote | Announce | Leak
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """An attempt is over: its place is free, and what it tells of its route is worth remembering."""
+
+    call: int
+    attempt: int
+
+
+Effect = Dispatch | Watch | Ingest | CancelRemote | Announce | Leak | Ended

@@ -62,6 +62,14 @@ class Credits:
 
 
 @dataclass(frozen=True, slots=True)
+class Cap:
+    """What may be spent in a calendar month (UTC): credits, and micro US dollars upstream. None is no limit."""
+
+    credits: int | None = None
+    micro_usd: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Failure:
     """Why a job or an attempt did not succeed. `code` is stable, `message` is ours, never an upstream's text."""
 
@@ -71,7 +79,8 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """One finished image: where it is, what it measures, how it was made. `bytes` is its size."""
+    """One finished image: where it is, what it measures, how it was made. `bytes` is its size; `reused`: it was made
+    for an earlier job and is not charged again."""
 
     key: str
     width: int
@@ -81,15 +90,25 @@ class Output:
     content_type: str
     simulated: bool = False
     report: Mapping[str, Any] = field(default_factory=dict)
+    reused: bool = False
+
+    @property
+    def place(self) -> int:
+        """The number of the image within its job, from 0, as its key has it: a partial job leaves some out."""
+        return int(self.key.rpartition("/")[2][:2])
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One way to make a model's pictures: a provider, its own model id, its price in micro US dollars an image."""
+    """One way to make a model's pictures: a provider, its own model id, its price in micro US dollars an image.
+
+    `own`: with the account's own key at that provider, which costs us nothing.
+    """
 
     provider: str
     model: str
     micro_usd: int = 0
+    own: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +116,8 @@ class Attempt:
     """One try of one call at one route. `outcome` is empty while it is open; `remote` is the provider's own id.
 
     `delivered` is when its results were ready, as best we know; `size` is what its pictures must measure where that
-    follows from the inputs.
+    follows from the inputs; `slot` is its place among those that the provider takes at once; `own`: with the account's
+    own key; `again` when one that had no room may be asked again.
     """
 
     number: int
@@ -114,11 +134,20 @@ class Attempt:
     micro_usd: int = 0
     simulated: bool = False
     size: tuple[int, int] | None = None
+    slot: int | None = None
+    own: bool = False
+    again: int = 0
+
+    @property
+    def costs(self) -> bool:
+        """Whether it has cost money upstream, or may have."""
+        return self.delivered is not None or self.outcome in ("succeeded", "unknown", "deadline_exceeded")
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """The share of a job that one provider request can make: `images` pictures, starting at image `first`."""
+    """The share of a job that one provider request can make: `images` pictures, starting at image `first`. `failure`
+    is why the call, or its last route so far, failed."""
 
     first: int
     images: int
@@ -138,7 +167,8 @@ class Call:
 @dataclass(frozen=True, slots=True)
 class Job:
     """A job as its row holds it. `version` is what a writer must have read; `price` is credits for one image; `key` is
-    the id of the API key it came by."""
+    the id of the API key it came by. `prefer` is how its routes are chosen (`routing`), `cached` whether equal jobs
+    share their pictures, `budgets` whose caps it counts against (`account`, a key's id)."""
 
     id: str
     account: str
@@ -164,11 +194,24 @@ class Job:
     request_id: str = ""
     key: str = ""
     timings: Mapping[str, int] = field(default_factory=dict)
+    prefer: str = "order"
+    cached: bool = False
+    budgets: tuple[str, ...] = ()
 
     @property
     def refunded(self) -> Credits:
         """What goes back: nothing while the job is open."""
         return self.reserved - self.charged if self.charged is not None else Credits()
+
+    @property
+    def estimate(self) -> int:
+        """What the job may cost upstream at most, in micro US dollars: each image once, by its dearest route."""
+        return self.count * max((route.micro_usd for route in self.routes), default=0)
+
+    @property
+    def spent(self) -> int:
+        """What it did cost upstream, in micro US dollars: attempts with results, and those that nobody knows of."""
+        return sum(attempt.micro_usd for call in self.calls for attempt in call.attempts if attempt.costs)
 
     @property
     def due(self) -> int | None:
@@ -202,6 +245,7 @@ class Job:
         found["calls"] = tuple(_call(call) for call in raw["calls"])
         found["outputs"] = tuple(Output(**output) for output in raw.get("outputs", ()))
         found["failure"] = Failure(**raw["failure"]) if "failure" in raw else None
+        found["budgets"] = tuple(raw.get("budgets", ()))
         return cls(**found)
 
 

@@ -20,6 +20,7 @@ from packshot.facts import (
     Delivered,
     Dispatch,
     Effect,
+    Ended,
     Fact,
     Ingest,
     Ingested,
@@ -28,7 +29,9 @@ from packshot.facts import (
     Lost,
     Nudged,
     Refused,
+    Reused,
     Running,
+    Stranded,
     Watch,
 )
 from packshot.job import Call, Credits, Failure, Job, State, Step
@@ -39,13 +42,16 @@ RETRY_MS = 60_000
 MAX_ATTEMPTS = 6
 """Attempts of one call over all its routes; then the call has failed."""
 
+PASSING = ("busy", "unreachable")
+"""Outcomes that say nothing against trying the same route again."""
+
 TOO_FEW = Failure("provider_too_few", "The provider gave fewer pictures than were asked for.")
 
 EXPIRED = Failure("deadline_exceeded", "The picture was not ready before its deadline.")
 
 LEGAL: dict[Step, frozenset[type]] = {
-    Step.WAITING: frozenset({Intended, Nudged}),
-    Step.INTENT: frozenset({Accepted, Running, Delivered, Refused, Busy, Lost, Ingested, Nudged}),
+    Step.WAITING: frozenset({Intended, Reused, Stranded, Nudged}),
+    Step.INTENT: frozenset({Accepted, Running, Delivered, Refused, Busy, Lost, Ingested, Reused, Nudged}),
     Step.RUNNING: frozenset({Accepted, Running, Delivered, Refused, Ingested, Nudged}),
     Step.DELIVERED: frozenset({Ingested, Refused, Nudged}),
     Step.DONE: frozenset(),
@@ -89,15 +95,27 @@ def owed(before: Job | None, after: Job) -> tuple[Effect, ...]:
             abandoned = call.step in (Step.INTENT, Step.RUNNING) or call.failure == EXPIRED
             if abandoned and not (before and before.state.terminal):
                 effects.append(CancelRemote(index))
-        elif old is None or (old.step, len(old.attempts), old.route) != (call.step, len(call.attempts), call.route):
+            effects.extend(_ended(old, call, index, over=True))
+            continue
+        effects.extend(_ended(old, call, index, over=False))
+        if old is None or (old.step, len(old.attempts), old.route) != (call.step, len(call.attempts), call.route):
             effects.extend(_of_step(after, index, call))
     return tuple(effects)
+
+
+def _ended(old: Call | None, new: Call, index: int, *, over: bool) -> Iterator[Effect]:
+    """The attempts that this change ended; with the job, the open one ends too."""
+    before = {one.number: one for one in old.attempts} if old else {}
+    for attempt in new.attempts:
+        known = before.get(attempt.number)
+        if (attempt.ended is not None or over) and (known is None or known.ended is None):
+            yield Ended(index, attempt.number)
 
 
 def _of_step(job: Job, index: int, call: Call) -> Iterator[Effect]:
     match call.step:
         case Step.WAITING:
-            again = call.attempt is not None and call.attempt.outcome == "busy"
+            again = call.attempt is not None and call.attempt.outcome in PASSING
             delay = max(0, call.due - job.updated) // 1000 if again else 0
             yield Dispatch(index, job.routes[call.route].provider, delay)
         case Step.INTENT | Step.RUNNING:
@@ -109,7 +127,7 @@ def _of_step(job: Job, index: int, call: Call) -> Iterator[Effect]:
 def _fits(call: Call, fact: CallFact) -> bool:
     if type(fact) not in LEGAL[call.step]:
         return False
-    if isinstance(fact, Nudged):
+    if isinstance(fact, (Nudged, Reused, Stranded)):
         return True
     current = call.attempt.number if call.attempt else 0
     if isinstance(fact, Intended):
@@ -120,7 +138,9 @@ def _fits(call: Call, fact: CallFact) -> bool:
 def _move(job: Job, call: Call, fact: CallFact) -> Call:
     match fact:
         case Intended():
-            return replace(call, step=Step.INTENT, attempts=(*call.attempts, fact.attempt), due=fact.due)
+            begun = (*call.attempts, fact.attempt)
+            route = call.route if fact.route is None else fact.route
+            return replace(call, step=Step.INTENT, route=route, attempts=begun, due=fact.due)
         case Accepted():
             return _attempt(replace(call, step=Step.RUNNING, due=fact.due), remote=fact.remote)
         case Running():
@@ -134,11 +154,20 @@ def _move(job: Job, call: Call, fact: CallFact) -> Call:
             if len(call.attempts) >= MAX_ATTEMPTS:
                 busy = Failure("provider_busy", "The provider had no room for the request.")
                 return _next_route(job, call, busy, fact.at, final=False)
-            return _attempt(replace(call, step=Step.WAITING, due=fact.until), ended=fact.at, outcome="busy")
+            waits = _attempt(replace(call, step=Step.WAITING), ended=fact.at, outcome=fact.outcome, again=fact.until)
+            planned = untried(job, waits)[0]
+            way = job.routes[planned]
+            again = any((one.provider, one.model) == (way.provider, way.model) for one in waits.attempts)
+            return replace(waits, route=planned, due=fact.until if again else fact.at)
         case Lost():
             return _attempt(replace(call, due=fact.due), outcome="unknown")
         case Nudged():
             return replace(call, due=fact.due)
+        case Reused():
+            done = replace(call, step=Step.DONE, due=0, failure=None)
+            return done if call.step is Step.WAITING else _attempt(done, ended=fact.at, outcome="reused")
+        case Stranded():
+            return replace(call, step=Step.FAILED, due=0, failure=call.failure or fact.failure)
         case Refused():
             return _next_route(job, call, fact.failure, fact.at, final=fact.final)
         case Ingested():
@@ -149,10 +178,27 @@ def _move(job: Job, call: Call, fact: CallFact) -> Call:
 
 def _next_route(job: Job, call: Call, failure: Failure, at: int, *, final: bool) -> Call:
     ended = _attempt(replace(call, results=()), ended=at, outcome=failure.code)
-    last = call.route + 1 >= len(job.routes) or len(call.attempts) >= MAX_ATTEMPTS
-    if final or last:
+    left = untried(job, ended)
+    if final or not left or len(call.attempts) >= MAX_ATTEMPTS:
         return replace(ended, step=Step.FAILED, due=0, failure=failure)
-    return replace(ended, step=Step.WAITING, route=call.route + 1, due=at)
+    return replace(ended, step=Step.WAITING, route=left[0], due=at, failure=failure)
+
+
+def ladder(job: Job, call: Call) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The routes that a call may take next, in the job's order: those never tried, and then those that could not be
+    used at the time."""
+    ends: dict[tuple[str, str], set[bool]] = {}
+    for one in call.attempts:
+        ends.setdefault((one.provider, one.model), set()).add(one.outcome in PASSING)
+    places = [(place, ends.get((route.provider, route.model))) for place, route in enumerate(job.routes)]
+    fresh = tuple(place for place, tried in places if tried is None)
+    return fresh, tuple(place for place, tried in places if tried == {True})
+
+
+def untried(job: Job, call: Call) -> tuple[int, ...]:
+    """The first of a call's routes that there are: see `ladder`."""
+    fresh, again = ladder(job, call)
+    return fresh or again
 
 
 def _attempt(call: Call, **changes: object) -> Call:
@@ -167,6 +213,8 @@ def _with(job: Job, index: int, call: Call) -> Job:
 
 def _settle(job: Job, fact: CallFact) -> Job:
     """Keep the job's own state in step with its calls."""
+    if isinstance(fact, Reused):
+        job = replace(job, outputs=job.outputs + fact.outputs)
     if isinstance(fact, Ingested):
         job = replace(job, outputs=job.outputs + fact.outputs, timings={**job.timings, **dict(fact.timings)})
     if job.state is State.PENDING and any(call.step is not Step.WAITING for call in job.calls):
@@ -186,7 +234,8 @@ def _close(job: Job, at: int) -> Job:
 
 def _finish(job: Job, at: int) -> Job:
     """The finish movement: charge what was delivered, monthly first, and give back the rest to where it came from."""
-    delivered = 0 if job.state is State.CANCELED else min(len(job.outputs), job.count)
+    made = sum(not output.reused for output in job.outputs)
+    delivered = 0 if job.state is State.CANCELED else min(made, job.count)
     due = min(job.price * delivered, job.reserved.total)
     monthly = min(due, job.reserved.monthly)
     outputs = () if job.state is State.CANCELED else tuple(sorted(job.outputs, key=lambda output: output.key))
@@ -220,6 +269,6 @@ def _leaks(job: Job, fact: Fact) -> Iterator[Effect]:
         return
     call = job.calls[fact.call]
     attempt = next((one for one in call.attempts if one.number == fact.attempt), None)
-    late = job.state.terminal or (attempt is not None and attempt is not call.attempt)
+    late = job.state.terminal or (attempt is not None and (attempt is not call.attempt or attempt.ended is not None))
     if attempt and late and attempt.outcome != "succeeded":
         yield Leak(fact.call, attempt.number, attempt.provider, attempt.micro_usd)

@@ -55,6 +55,10 @@ XMP = (
 )
 
 
+DARKEST = 8
+"""No channel of a picture that is all black lies above this: room for JPEG's noise."""
+
+
 class BadPicture(Exception):
     """The bytes are not a picture we take. `code` is for programs, the message is for people."""
 
@@ -165,6 +169,23 @@ def mask_of(picture: Picture, changed: str) -> Picture:
         grey = np.asarray(Image.fromarray(picture.pixels[..., :3]).convert("L"))
         chosen = grey < 128 if changed == "black" else grey >= 128
     return Picture(np.repeat((chosen * np.uint8(255)).astype(np.uint8)[..., None], 3, axis=2))
+
+
+def clear_where_white(mask: Picture) -> Picture:
+    """A mask as some models take it: transparent where it is white, opaque black elsewhere."""
+    pixels = np.zeros((*mask.pixels.shape[:2], 4), np.uint8)
+    pixels[..., 3] = 255 - mask.pixels[..., 0]
+    return Picture(pixels)
+
+
+def inverted(mask: Picture) -> Picture:
+    """A mask with black where it was white."""
+    return Picture(255 - mask.pixels)
+
+
+def is_black(picture: Picture) -> bool:
+    """Whether nothing can be seen: what some models hand out instead of a picture that their filter holds back."""
+    return int(picture.pixels[..., :3].max()) <= DARKEST
 
 
 def finish(

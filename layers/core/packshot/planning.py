@@ -171,11 +171,13 @@ def plan(
     request_id: str,
     price: int | None = None,
     patience: int | None = None,
+    prefer: str = "order",
+    budgets: tuple[str, ...] = (),
 ) -> Job:
     """The job that an accepted brief becomes; `reserved` is filled in by whoever knows the balance.
 
     `price` is credits for one image where that is not the catalogue's; `patience` the seconds after which nobody waits
-    for it any more.
+    for it any more; `prefer` how its routes are chosen, `budgets` whose caps it counts against.
     """
     size = max(1, limits.images_per_call)
     first_look = now + min(limits.first_look, FIRST_LOOK_MS)
@@ -202,4 +204,7 @@ def plan(
         external_id=brief.external_id,
         request_id=request_id,
         key=key,
+        prefer=prefer,
+        cached=brief.seed is not None if brief.cache is None else brief.cache,
+        budgets=budgets,
     )

@@ -2,11 +2,14 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from packshot.brief import Brief
 from packshot.job import Job
 from packshot.wire import Request, Response
+
+if TYPE_CHECKING:  # a cold start pays for each class
+    from packshot.health import Health
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,7 @@ class Pictures(Protocol):
         ...
 
     def copy(self, source: str, target: str) -> None:
-        """Copy within the bucket."""
+        """Copy within the bucket. Raises LookupError when the source is not there."""
         ...
 
     def url(self, key: str, seconds: int, filename: str | None = None) -> str:
@@ -92,6 +95,34 @@ class Pollers(Protocol):
 
     def ensure(self, lane: str, now: int) -> bool:
         """Start the lane's poller unless its lease says that one runs. True when one was started."""
+        ...
+
+
+class HealthBook(Protocol):
+    """How the routes of providers do. `name` is a provider, or `{provider}@{account}` with an account's own key."""
+
+    def of(self, name: str) -> "Mapping[str, Health]":
+        """By model, and `*` for the provider as a whole; a few seconds old at most. Never raises."""
+        ...
+
+    def note(self, name: str, model: str, outcome: str, *, took: int = 0, busy_until: int = 0) -> "Health | None":
+        """One more outcome; how the route does now, where that was written. Never raises."""
+        ...
+
+    def probe(self, name: str, model: str) -> bool:
+        """Whether the caller may be the one to try a half-open route."""
+        ...
+
+
+class Slots(Protocol):
+    """The places that a provider has for us at once."""
+
+    def take(self, name: str, places: int, token: str, until: int) -> int | None:
+        """A place until then (ms), or None when all are taken."""
+        ...
+
+    def free(self, name: str, number: int, token: str) -> None:
+        """Give it back, if it is still that token's."""
         ...
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from packshot.job import Credits
+from packshot.job import Cap, Credits
 
 STATUSES = ("active", "trialing", "past_due", "canceled", "suspended")
 """What an account can be; the keys of a suspended one are dead."""
@@ -18,7 +18,9 @@ class Principal:
     """A caller whose key was good. `rpm` and `burst` are the key's rate limit in requests.
 
     What follows is of the account as it was when the key was looked up, up to a minute ago: `balance`, a hint;
-    `status`, which says whether it may spend; `models`, what it uses per operation where a caller names no model.
+    `status`, which says whether it may spend; `models`, what it uses per operation where a caller names no model;
+    `own`, the providers it has keys of its own for. `prefer` is how this key wants routes chosen. `caps` are the
+    month's budgets that apply, by whose they are: `account`, or the key's id.
     """
 
     account: str
@@ -30,6 +32,9 @@ class Principal:
     balance: Credits | None = None
     status: str = "active"
     models: Mapping[str, str] = field(default_factory=dict)
+    own: tuple[str, ...] = ()
+    prefer: str | None = None
+    caps: Mapping[str, Cap] = field(default_factory=dict)
 
     @property
     def test(self) -> bool:

@@ -29,6 +29,8 @@ SCOPES: Mapping[type, str] = {
     w.DeleteProfile: "jobs:write",
     w.GetAccount: "usage:read",
     w.ChangeAccount: "account:manage",
+    w.PutProviderKey: "account:manage",
+    w.DeleteProviderKey: "account:manage",
     w.GetUsage: "usage:read",
     w.GetCallbackSecret: "callbacks:manage",
     w.CreateEndpoint: "callbacks:manage",

@@ -55,7 +55,9 @@ def quantiles(seconds: Sequence[int]) -> Looks | None:
         return None
     ranked = sorted(seconds)
 
-    def at(percent: int) -> int:
-        return ranked[-(-percent * len(ranked) // 100) - 1]
+    return rank(ranked, 50), rank(ranked, 75), rank(ranked, 90)
 
-    return at(50), at(75), at(90)
+
+def rank(seconds: Sequence[int], percent: int) -> int:
+    """A percentile by nearest rank, of one time at least."""
+    return sorted(seconds)[-(-percent * len(seconds) // 100) - 1]

@@ -79,9 +79,7 @@ class GetJobs:
 @dataclass(frozen=True, slots=True)
 class ListJobs:
     """Jobs, newest first. `after` and `before` bound the creation time, ms; `key` is the id of the key they came by.
-
-    With `offset` (instead of a cursor) that many are passed over and the answer counts all, up to a thousand.
-    """
+    With `offset` (instead of a cursor) that many are passed over and the answer counts all, up to a thousand."""
 
     limit: int = 20
     cursor: str | None = None
@@ -251,6 +249,21 @@ class ChangeAccount:
 
 
 @dataclass(frozen=True, slots=True)
+class PutProviderKey:
+    """The account's own credentials at a provider: from the next minute on its jobs use them. Values are texts."""
+
+    provider: str
+    fields: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteProviderKey:
+    """Forget them: this deployment's are used again."""
+
+    provider: str
+
+
+@dataclass(frozen=True, slots=True)
 class GetUsage:
     """What each key used between two times, ms."""
 
@@ -370,6 +383,8 @@ Wish = (
     | DeleteProfile
     | GetAccount
     | ChangeAccount
+    | PutProviderKey
+    | DeleteProviderKey
     | GetUsage
     | GetCallbackSecret
     | CreateEndpoint

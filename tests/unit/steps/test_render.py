@@ -71,7 +71,7 @@ class World:
 
     def render(self) -> Job:
         here: Any = self
-        render(MESSAGE, room=Darkroom(here, here, here, here, lambda: NOW + 10_000, here))
+        render(MESSAGE, room=Darkroom(here, here, here, here, lambda: NOW + 10_000, here, here))
         return self.job
 
     def made(self) -> list[np.ndarray]:

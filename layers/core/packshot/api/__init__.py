@@ -13,32 +13,14 @@ from typing import Any
 from packshot import answers as a
 from packshot import wishes as w
 from packshot.brief import Brief
-from packshot.job import Call, Credits, Job, Output, State, Step
+from packshot.job import Call, Cap, Credits, Job, Output, State, Step
 
 PREFIX = "/packshot/v1/"
 _BRIEF = (
-    "prompt",
-    "negative_prompt",
-    "preset",
-    "count",
-    "aspect_ratio",
-    "width",
-    "height",
-    "resolution",
-    "like_input",
-    "scale",
-    "strength",
-    "guidance",
-    "detail",
-    "mask_kind",
-    "background",
-    "quality",
-    "seed",
-    "format",
-    "delivery",
-    "keep",
-    "callback_url",
-)
+    "prompt", "negative_prompt", "preset", "count", "aspect_ratio", "width", "height", "resolution", "like_input",
+    "scale", "strength", "guidance", "detail", "mask_kind", "background", "quality", "seed", "format", "delivery",
+    "keep", "cache", "prefer", "callback_url",
+)  # fmt: skip
 
 
 def data(name: str) -> bytes:
@@ -115,11 +97,6 @@ def progress(value: Job) -> int:
     return max(10, min(95, 100 * max(settled, len(value.outputs)) // value.count))
 
 
-def place_of(value: Output) -> int:
-    """The number of an image within its job, from 0: outputs of a partial job leave some out."""
-    return int(value.key.rpartition("/")[2][:2])
-
-
 def job_credits(value: Job) -> dict[str, Any]:
     """A job's money, in total and by pool; `charged` is null while the job is open."""
 
@@ -164,6 +141,7 @@ def attempts(place: int, call: Call) -> list[dict[str, Any]]:
             "polls": attempt.polls,
             "usd": attempt.micro_usd / 1_000_000,
             "simulated": attempt.simulated,
+            "own_key": attempt.own,
         }
         for attempt in call.attempts
     ]
@@ -179,6 +157,7 @@ def output(place: int, value: Output) -> dict[str, Any]:
         "sha256": value.sha256,
         "content_type": value.content_type,
         "simulated": value.simulated,
+        "reused": value.reused,
         "report": dict(value.report),
     }
 
@@ -295,7 +274,15 @@ def account(value: a.AccountView) -> dict[str, Any]:
         "credits": {"available": balance(value.available), "granted": balance(value.granted)},
         "rate_limit": {"requests_per_minute": value.requests_per_minute, "burst": value.burst},
         "scopes": list(value.scopes),
+        "provider_keys": list(value.own),
+        "budgets": [budget(name, cap) for name, cap in value.caps.items()],
     }
+
+
+def budget(name: str, cap: Cap) -> dict[str, Any]:
+    """What an account or a key may spend in a month."""
+    usd = None if cap.micro_usd is None else cap.micro_usd / 1_000_000
+    return {"of": "account" if name == "account" else "key", "credits_a_month": cap.credits, "usd_a_month": usd}
 
 
 def endpoint(value: a.Endpoint) -> dict[str, Any]:

@@ -85,7 +85,7 @@ def _job(job: Job) -> dict[str, Any]:
 def _output(shown: a.OutputView) -> dict[str, Any]:
     made = shown.output
     return {
-        "index": api.place_of(made),
+        "index": made.place,
         "url": shown.url,
         "url_expires_at": api.iso_or_none(shown.expires),
         "width": made.width,
@@ -98,7 +98,7 @@ def _output(shown: a.OutputView) -> dict[str, Any]:
 def _checks(job: Job) -> dict[str, Any]:
     names = ("width", "height", "bytes", "content_type", "simulated")
     photos = [
-        {"index": api.place_of(made), **{name: getattr(made, name) for name in names}, "report": dict(made.report)}
+        {"index": made.place, **{name: getattr(made, name) for name in names}, "report": dict(made.report)}
         for made in job.outputs
     ]
     return {"job_id": job.id, "state": job.state.value, "photos": photos}

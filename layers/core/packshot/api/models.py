@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from packshot.brief import Delivery, Detail, Format, Operation, Resolution
+from packshot.routing import Prefer
 
 WHEN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})$"
 NAME = r"^[^\x00-\x1f\x7f/\\]+$"
@@ -118,6 +119,12 @@ class JobRequest(Shape):
         description="`bytes` puts base64 `data` into the finished job as well; `links` gives addresses that last as "
                     "long as the picture.")] = "urls"
     keep: Annotated[bool, Field(description="The pictures never expire.")] = False
+    cache: Annotated[bool | None, Field(
+        description="Equal jobs of the account share their pictures: the later one gets copies, for free. Absent: true "
+                    "if a `seed` is given.")] = None
+    prefer: Annotated[Prefer | None, Field(
+        description="Which of the model's routes to try first: as the catalogue lists them, the cheapest, the fastest, "
+                    "or the one that fails least. Absent: as the key or the catalogue says.")] = None
     callback_url: Annotated[Address | None, Field(
         description="Told when the job ends, beside the account's endpoints.",
         examples=["https://shop.example/hooks/packshot"])] = None
@@ -213,6 +220,14 @@ class AccountChange(Shape):
         examples=[{"remove_background": "studio"}])]
 
 
+class ProviderKeyRequest(Shape):
+    """Credentials of your own at a provider; they are never shown again."""
+    fields: Annotated[dict[Annotated[str, Field(min_length=1, max_length=64)],
+                           Annotated[str, Field(min_length=1, max_length=4000)]], Field(
+        min_length=1, max_length=10, examples=[{"token": "key_id:key_secret"}],
+        description="By name, as the provider needs them: a wrong name's refusal lists them.")]
+
+
 class EndpointRequest(Shape):
     """A place of yours that is told what happens to jobs."""
     url: Annotated[Address, Field(examples=["https://shop.example/hooks/packshot"])]
@@ -250,5 +265,5 @@ class EmptyRequest(Shape):
 
 REQUESTS: tuple[type[Shape], ...] = (
     JobRequest, JobsQuery, PresetsQuery, AssetsQuery, ProfilesQuery, UsageQuery, PresetRequest, UploadRequest,
-    ImportRequest, AssetForm, ProfileRequest, AccountChange, EndpointRequest, EndpointChange, RotateRequest,
-    ReplayRequest, EmptyRequest)
+    ImportRequest, AssetForm, ProfileRequest, AccountChange, ProviderKeyRequest, EndpointRequest, EndpointChange,
+    RotateRequest, ReplayRequest, EmptyRequest)

@@ -45,6 +45,7 @@ class OutputInfo(Shape):
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
     content_type: PictureType
     simulated: bool
+    reused: Annotated[bool, Field(description="Made for an equal job before: copied, and free.")]
     report: dict[str, Any]
 
 
@@ -68,6 +69,7 @@ class AttemptItem(Shape):
     polls: int
     usd: float
     simulated: bool
+    own_key: Annotated[bool, Field(description="With the account's own key at the provider.")]
 
 
 SHOWN = {"images": list[str], "reference": str | None, "mask": str | None, "like_input": bool}
@@ -217,6 +219,13 @@ class ProfileItem(Shape):
     message: str | None
 
 
+class BudgetItem(Shape):
+    """What may be spent in a calendar month (UTC); null is no limit. `usd` is what providers cost us."""
+    of: Literal["account", "key"]
+    credits_a_month: int | None
+    usd_a_month: float | None
+
+
 class AccountItem(Shape):
     """The account behind the key."""
     id: str
@@ -232,6 +241,8 @@ class AccountItem(Shape):
     credits: Annotated[dict[Literal["available", "granted"], Balance], Field(min_length=2)]
     rate_limit: Annotated[dict[Literal["requests_per_minute", "burst"], int], Field(min_length=2)]
     scopes: list[str]
+    provider_keys: Annotated[list[str], Field(description="The providers that the account has keys of its own for.")]
+    budgets: list[BudgetItem]
 
 
 class UsageCredits(Shape):

@@ -10,7 +10,7 @@ from packshot.aws import rows
 from packshot.aws.calls import Refused, call
 from packshot.aws.clients import client
 from packshot.errors import CallerError, not_found
-from packshot.job import Credits
+from packshot.job import Cap, Credits
 from packshot.keys import Key
 from packshot.principal import Principal
 
@@ -26,7 +26,8 @@ class Account:
     """An account's row. `available` and `granted` are per pool; the secrets are sealed (`aws/sealed.py`).
 
     `status` is active, trialing, past_due, canceled (the last two may look but not spend) or suspended (its keys are
-    dead); the monthly pool is set to `allowance` at `renews` (ms); `models` is its choice per operation.
+    dead); the monthly pool is set to `allowance` at `renews` (ms); `models` is its choice per operation, `own` the
+    providers that it has keys of its own for, `cap` what it may spend in a month.
     """
 
     id: str
@@ -45,6 +46,8 @@ class Account:
     renews: int | None = None
     email: str | None = None
     models: Mapping[str, str] = field(default_factory=dict)
+    own: tuple[str, ...] = ()
+    cap: Cap | None = None
 
     @classmethod
     def of(cls, row: dict[str, Any]) -> "Account":
@@ -66,6 +69,8 @@ class Account:
             row.get("renews"),
             row.get("email"),
             json.loads(row.get("models", "{}")),
+            tuple(row.get("own", ())),
+            _cap(row),
         )
 
 
@@ -146,13 +151,44 @@ class AccountTable:
                 raise CallerError("state_conflict", "Somebody else has just changed these settings.") from refused
         self._keys.clear()
 
+    def has_own(self, account: str, provider: str, has: bool) -> None:
+        """Note that the account has a key of its own for a provider, or has none any more. Known to all in a minute.
+
+        Raises CallerError: there is no such account, or somebody else changes it at this moment.
+        """
+        row = self._get(account, "account")
+        if row is None:
+            raise not_found()
+        before = tuple(row.get("own", ()))
+        after = tuple(sorted({*before, provider} if has else {*before} - {provider}))
+        if after == before:
+            return
+        change = rows.change(
+            self._table,
+            account,
+            "account",
+            put={"own": after or None},
+            only_if="#own = :before" if before else "attribute_exists(#pk) AND attribute_not_exists(#own)",
+            given={"before": before} if before else None,
+        )
+        try:
+            call(self._db.update_item, **change)
+        except Refused as refused:
+            if tuple((self._get(account, "account") or {}).get("own", ())) != after:
+                raise CallerError("state_conflict", "Somebody else has just changed these settings.") from refused
+        self._keys.clear()
+
     def _read(self, kid: str) -> KeyRow | None:
         row = self._get(f"key#{kid}", "key")
         account = self.account(row["account"]) if row else None
         if row is None or account is None:
             return None
         limits = account.rpm, account.burst, account.available
-        who = Principal(account.id, kid, row["mode"], frozenset(row["scopes"]), *limits, account.status, account.models)
+        caps = {name: cap for name, cap in (("account", account.cap), (kid, _cap(row))) if cap is not None}
+        who = Principal(
+            account.id, kid, row["mode"], frozenset(row["scopes"]), *limits, account.status, account.models,
+            account.own, row.get("prefer"), caps,
+        )  # fmt: skip
         active = row["status"] == "active" and account.status != "suspended"
         return KeyRow(who, row["digest"], active, row.get("expires_at"))
 
@@ -161,3 +197,9 @@ class AccountTable:
             return None
         found = call(self._db.get_item, TableName=self._table, Key=rows.key(pk, sk), ConsistentRead=True)
         return rows.unpack(found["Item"]) if found.get("Item") else None
+
+
+def _cap(row: dict[str, Any]) -> Cap | None:
+    """The month's budget in an account's or a key's row."""
+    credits, micro_usd = row.get("cap_credits"), row.get("cap_micro_usd")
+    return None if credits is None and micro_usd is None else Cap(credits, micro_usd)

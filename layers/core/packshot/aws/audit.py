@@ -121,7 +121,7 @@ def _owed(job: Job) -> int | None:
     """What a finished job must have been charged; None while it is open."""
     if not job.state.terminal:
         return None
-    made = 0 if job.state is State.CANCELED else min(len(job.outputs), job.count)
+    made = 0 if job.state is State.CANCELED else min(sum(not one.reused for one in job.outputs), job.count)
     return min(job.price * made, job.reserved.total)
 
 

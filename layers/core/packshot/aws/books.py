@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from packshot.aws import rows
+from packshot.aws import budgets, rows
 from packshot.aws.accounts import Account
 from packshot.aws.audit import Drift, Sums, audit
 from packshot.aws.calls import Refused, call
@@ -163,10 +163,20 @@ class Books:
 
     def revoke_key(self, kid: str) -> None:
         """End a key; caches let go of it within a minute. Raises CallerError when there is none."""
+        self.change_key(kid, {"status": "revoked"})
+
+    def change_key(self, kid: str, put: Mapping[str, object]) -> None:
+        """Set fields of a key's row; caches follow within a minute. Raises CallerError when there is none."""
         try:
-            call(self._db.update_item, **rows.change(self._table, f"key#{kid}", "key", put={"status": "revoked"}))
+            call(self._db.update_item, **rows.change(self._table, f"key#{kid}", "key", put=put))
         except Refused as refused:
             raise not_found() from refused
+
+    def spent(self, account: str, name: str, at: int) -> tuple[int, int]:
+        """(credits, micro US dollars) counted against a budget in the month of `at` (ms); `name` is `account` or a
+        key's id."""
+        row = self._get(account, budgets.sort_key(name, at)) or {}
+        return row.get("credits", 0), row.get("micro", 0)
 
     def keys(self, account: str) -> list[KeyInfo]:
         """The account's keys, revoked ones too."""

@@ -47,3 +47,13 @@ def _config(service: str) -> Config:
         signature_version="s3v4",
         s3={"addressing_style": "path"} if emulated else {},
     )
+
+
+def role() -> dict[str, str]:
+    """The credentials of the function's own role, as they stand now; empty where there are none."""
+    found = _session().get_credentials()
+    if found is None:
+        return {}
+    frozen = found.get_frozen_credentials()
+    fields = {"access_key": frozen.access_key, "secret_key": frozen.secret_key, "session_token": frozen.token}
+    return {name: value for name, value in fields.items() if value}

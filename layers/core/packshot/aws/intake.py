@@ -7,11 +7,11 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from packshot.aws import rows
+from packshot.aws import budgets, rows
 from packshot.aws.calls import Reason
 from packshot.brief import Brief
 from packshot.errors import CallerError, PackshotError
-from packshot.job import Credits, Job
+from packshot.job import Cap, Credits, Job
 
 IDEMPOTENCY_S = 86_400
 """How long an idempotency key is remembered."""
@@ -21,9 +21,15 @@ MAX_BRIEF = 300_000
 
 
 def parts(
-    table: str, job: Job, brief: Brief, idempotency: tuple[str, str] | None, assets: tuple[str, ...]
+    table: str,
+    job: Job,
+    brief: Brief,
+    idempotency: tuple[str, str] | None,
+    assets: tuple[str, ...],
+    caps: Mapping[str, Cap],
 ) -> dict[str, Any]:
-    """The items of the transaction by name: `job`, `brief`, `account`, `idem`, `asset#…`. `job.reserved` is set."""
+    """The items of the transaction by name: `job`, `brief`, `account`, `idem`, `asset#…`, `budget#…`; `job.reserved`
+    is set."""
     body = rows.fold(brief.dump())
     if len(body) > MAX_BRIEF:
         raise CallerError("body_too_large", "The request holds more text than a job can carry.")
@@ -55,6 +61,8 @@ def parts(
         }
         free = "attribute_not_exists(#pk) OR #expires <= :now"
         made["idem"] = {"Put": rows.insert(table, row, only_if=free, given={"now": now})}
+    for name in job.budgets:
+        made[f"budget#{name}"] = {"Update": budgets.take(table, job, name, caps[name])}
     usable = "attribute_exists(#pk) AND #state <> :rejected AND #expires > :now"
     for asset in dict.fromkeys(assets):
         made[f"asset#{asset}"] = {
@@ -98,6 +106,18 @@ def asset_missing(brief: Brief, failed: Mapping[str, Reason]) -> None:
             raise CallerError("unknown_asset", "There is no such asset, or it has expired.", field=f"images[{index}]")
     if any(name.startswith("asset#") for name in failed):
         raise CallerError("unknown_asset", "There is no such asset, or it has expired.", field="images")
+
+
+def over_budget(job: Job, failed: Mapping[str, Reason]) -> None:
+    """Raise CallerError where a month's budget has no room for the job."""
+    for name in failed:
+        if name.startswith("budget#"):
+            whose = "account's" if name == "budget#account" else "key's"
+            raise CallerError(
+                "insufficient_credits",
+                f"This {whose} budget for the month is used up, or too small for this job.",
+                details={"needed": job.price * job.count, "budget": "account" if whose == "account's" else "key"},
+            )
 
 
 def idem(key: str) -> str:

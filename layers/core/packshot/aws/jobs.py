@@ -12,12 +12,12 @@ from typing import Any
 
 from packshot import ids, ledger
 from packshot.answers import JobPage, KeyUsage, Usage
-from packshot.aws import cursors, intake, rows
+from packshot.aws import budgets, cursors, intake, rows
 from packshot.aws.calls import Reason, Refused, call, patience
 from packshot.aws.clients import client
 from packshot.brief import Brief
 from packshot.errors import CallerError, PackshotError, Stale, Unavailable
-from packshot.job import Credits, Job
+from packshot.job import Cap, Credits, Job
 from packshot.wire import dump
 from packshot.wishes import ListJobs
 
@@ -72,18 +72,19 @@ class JobTable:
         idempotency: tuple[str, str] | None = None,
         assets: tuple[str, ...] = (),
         hint: Credits | None = None,
+        caps: Mapping[str, Cap] | None = None,
     ) -> Job | str:
         """Write job, brief and reserve in one transaction. Returns the job with its `reserved` pools, or the id of the
         job that was taken before under the same idempotency key.
 
         Raises CallerError (credits, unknown asset, key reused), or Unavailable when the table stays busy. A repeat of
         this very call, by us or by the SDK, finds its own row and returns it. `hint` is what the account had a while
-        ago: it decides the first guess at the pools, nothing else.
+        ago: it decides the first guess at the pools, nothing else. `caps` are the budgets that `job.budgets` names.
         """
         total, until = job.price * job.count, patience()
         pools = self._guess(job.account, total, hint)
         for _ in range(RESPLITS):
-            parts = intake.parts(self._table, replace(job, reserved=pools), brief, idempotency, assets)
+            parts = intake.parts(self._table, replace(job, reserved=pools), brief, idempotency, assets, caps or {})
             try:
                 call(self._db.transact_write_items, until=until, TransactItems=list(parts.values()))
             except Refused as refused:
@@ -92,6 +93,7 @@ class JobTable:
                 if known is not None:
                     return known
                 intake.asset_missing(brief, failed)
+                intake.over_budget(job, failed)
                 if "account" in failed:
                     pools = self._resplit(job.account, total, failed["account"])
                 continue
@@ -123,12 +125,16 @@ class JobTable:
             given={"ver": before.version},
         )
         back = after.refunded if after.state.terminal else Credits()
+        others = [intake.give_back(self._table, before.account, back)] if back != Credits() else []
+        if after.state.terminal:
+            settled = (budgets.settle(self._table, after, name) for name in after.budgets)
+            others += [item for item in settled if item is not None]
         try:
-            if back == Credits():
-                call(self._db.update_item, **update)
+            if others:
+                items = [{"Update": item} for item in (update, *others)]
+                call(self._db.transact_write_items, TransactItems=items)
             else:
-                account = intake.give_back(self._table, before.account, back)
-                call(self._db.transact_write_items, TransactItems=[{"Update": update}, {"Update": account}])
+                call(self._db.update_item, **update)
         except Refused as refused:
             self._refused(refused, after)
         if back != Credits():

@@ -53,8 +53,12 @@ class Bucket:
         return Head(found["ContentLength"], found.get("ContentType", ""), found.get("Metadata", {}))
 
     def copy(self, source: str, target: str) -> None:
-        """Copy within the bucket."""
-        client("s3").copy_object(Bucket=self._name, Key=target, CopySource={"Bucket": self._name, "Key": source})
+        """Copy within the bucket. Raises LookupError when the source is not there."""
+        try:
+            client("s3").copy_object(Bucket=self._name, Key=target, CopySource={"Bucket": self._name, "Key": source})
+        except ClientError as error:
+            _absent(error)
+            raise LookupError(source) from error
 
     def delete(self, key: str) -> None:
         """Remove an object, if it is there."""

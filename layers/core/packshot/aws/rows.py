@@ -79,6 +79,23 @@ def change(
     return _request(table, only_if, {**values, **(given or {})}, Key=key(pk, sk), UpdateExpression=update)
 
 
+def count(
+    table: str,
+    pk: str,
+    sk: str,
+    add: Mapping[str, int],
+    *,
+    expires: int,
+    only_if: str = "",
+    given: Mapping[str, object] | None = None,
+) -> Item:
+    """An Update that adds to numbers of a row which need not be there yet; `expires` in s."""
+    sums = ", ".join(f"#{name} = if_not_exists(#{name}, :zero) + :more_{name}" for name in add)
+    values = {f"more_{name}": n for name, n in add.items()} | {"zero": 0, "version": VERSION, "expires": expires}
+    update = f"SET {sums}, #v = :version, #expires = :expires"
+    return _request(table, only_if, {**values, **(given or {})}, Key=key(pk, sk), UpdateExpression=update)
+
+
 def check(table: str, pk: str, sk: str, *, only_if: str, given: Mapping[str, object] | None = None) -> Item:
     """A ConditionCheck."""
     return _request(table, only_if, given, Key=key(pk, sk))

@@ -7,9 +7,13 @@ from collections.abc import Callable, Mapping
 from botocore.exceptions import ClientError
 
 from packshot.aws.clients import client
+from packshot.errors import Unavailable
 
 KNOWN_S, MISSING_S = 300, 60
 """How long what was found, or was not, is remembered: a new provider's key works after a minute."""
+
+OWN, OWN_S = "/accounts/", 60
+"""What is in the name of a caller's own key, and how long that is remembered."""
 
 
 class SecretStore:
@@ -25,7 +29,8 @@ class SecretStore:
         known = self._known.get(name)
         if known is None or now >= known[0]:
             found = _read(name)
-            known = (now + (MISSING_S if found is None else KNOWN_S), found)
+            lasts = MISSING_S if found is None else OWN_S if OWN in name else KNOWN_S
+            known = (now + lasts, found)
             self._known[name] = known
         return known[1]
 
@@ -40,7 +45,10 @@ def put(name: str, fields: Mapping[str, str]) -> None:
     try:
         client("secretsmanager").create_secret(Name=name, SecretString=text)
     except ClientError as error:
-        if error.response["Error"]["Code"] != "ResourceExistsException":
+        code = error.response["Error"]["Code"]
+        if code == "InvalidRequestException":  # one of that name is still being deleted
+            raise Unavailable("the secret is being deleted") from error
+        if code != "ResourceExistsException":
             raise
         client("secretsmanager").put_secret_value(SecretId=name, SecretString=text)
 

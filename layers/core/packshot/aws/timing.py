@@ -30,6 +30,10 @@ class TimingTable:
             self._known[provider] = known
         return known[1]
 
+    def seconds(self, provider: str) -> tuple[int, ...]:
+        """The last running times, in seconds, the newest last."""
+        return self._read(provider)[0]
+
     def add(self, provider: str, ms: int) -> None:
         """One more running time; when somebody else was adding one, theirs stands and ours is lost."""
         try:

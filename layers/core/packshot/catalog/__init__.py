@@ -1,7 +1,7 @@
 """The catalogue: models, presets and plans as data files, and their loader. A model is one entry in `models.json`."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -29,7 +29,8 @@ class Skill:
 class Model:
     """What a caller names. `credits` is for one image at 1K; `routes` are those of its operations, each once.
 
-    `detail` is the effort that the name itself stands for, where it does.
+    `detail` is the effort that the name itself stands for, where it does; `prefer` is how its routes are chosen where
+    nobody says.
     """
 
     id: str
@@ -42,6 +43,7 @@ class Model:
     max_count: int
     deadline: int
     detail: Detail | None = None
+    prefer: str = "order"
 
     def describe(self) -> dict[str, object]:
         """The public entry of `GET /models`; `images` and `accepts` at its top are the first operation's."""
@@ -101,6 +103,26 @@ class Preset:
         }
 
 
+class _Models(Mapping[str, Model]):
+    """Models, each made when it is first asked for: a cold start needs one of sixty."""
+
+    def __init__(self, entries: Mapping[str, Mapping[str, Any]]) -> None:
+        self._entries = entries
+        self._made: dict[str, Model] = {}
+
+    def __getitem__(self, name: str) -> Model:
+        made = self._made.get(name)
+        if made is None:
+            made = self._made[name] = _model(self._entries[name])
+        return made
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+
 def _data(name: str) -> Any:
     return json.loads(files(__name__).joinpath(name).read_bytes())
 
@@ -114,7 +136,7 @@ def models() -> Mapping[str, Model]:
     entries: dict[str, Mapping[str, Any]] = {}
     for entry in _data("models.json"):
         entries[entry["id"]] = {**entries[entry["like"]], **entry} if "like" in entry else entry
-    return {name: _model(entry) for name, entry in entries.items()}
+    return _Models(entries)
 
 
 @cache
@@ -157,6 +179,7 @@ def _model(entry: Mapping[str, Any]) -> Model:
         max_count=entry["max_count"],
         deadline=entry["deadline"],
         detail=entry.get("detail"),
+        prefer=entry.get("prefer", "order"),
     )
 
 

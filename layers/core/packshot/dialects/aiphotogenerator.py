@@ -228,7 +228,7 @@ def _status(job: Job, number: int) -> int:
 
 
 def _output(view: a.JobView, number: int) -> a.OutputView | None:
-    return next((shown for shown in view.outputs if api.place_of(shown.output) == number), None)
+    return next((shown for shown in view.outputs if shown.output.place == number), None)
 
 
 def _call(job: Job, number: int) -> Call | None:

@@ -245,7 +245,8 @@ def _refusal(error: CallerError) -> Response:
         headers["retry-after"] = str(error.retry_after)
     if code == "insufficient_credits":
         left = {name: _number(error, name) for name in ("monthly_remaining", "topup_remaining")}
-        message = f"Not enough credits. Need {_number(error, 'needed')}, have {sum(left.values())}."
+        short = f"Not enough credits. Need {_number(error, 'needed')}, have {sum(left.values())}."
+        message = error.message if "budget" in error.details else short  # a budget says nothing of the balance
         return _error(status, code, message, left, headers)
     message, field = error.message, error.field
     if code == "invalid_params" and field is not None and field not in _UNNAMED:

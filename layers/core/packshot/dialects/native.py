@@ -18,8 +18,7 @@ from packshot.wire import Request, Response, dump, json_response
 
 MAX_BODY = 6_000_000
 LONGEST_WAIT = 600
-LONGEST_USAGE = 92 * 86_400_000
-"""The longest span of time that one `GET /usage` may ask about, in ms."""
+LONGEST_USAGE = 92 * 86_400_000  # ms: the longest span of time that one `GET /usage` may ask about
 
 PICTURES = ("image/png", "image/jpeg", "image/webp")
 OWN_SIZE = ("remove_background", "upscale", "enhance", "relight", "inpaint")
@@ -304,6 +303,10 @@ ROUTES: Mapping[str, Mapping[str, _Read]] = {
         "GET": _bare(lambda _: w.GetAccount()),
         "PATCH": lambda request, _: w.ChangeAccount(_body(request, "AccountChange")["models"]),
     },
+    "provider-keys/{id}": {
+        "PUT": lambda request, subject: w.PutProviderKey(subject, _body(request, "ProviderKeyRequest")["fields"]),
+        "DELETE": _bare(w.DeleteProviderKey),
+    },
     "usage": {"GET": _usage},
     "account/callback-secret/rotate": {"POST": lambda request, _: _rotate(request, "default")},
     "callback-endpoints": {"GET": _bare(lambda _: w.ListEndpoints()), "POST": _create_endpoint},
@@ -322,6 +325,7 @@ ROUTES: Mapping[str, Mapping[str, _Read]] = {
 # ---------------------------------------------------------------------------------------------------------- write
 
 
+SILENT = (w.DeleteEndpoint, w.DeleteAsset, w.DeletePreset, w.DeleteProfile, w.PutProviderKey, w.DeleteProviderKey)
 MAKES = (w.PutAsset, w.ImportAsset, w.PresignAsset, w.CreateProfile, w.CreateEndpoint)
 
 
@@ -332,7 +336,7 @@ def write(wish: w.Wish, answer: a.Answer, _: Request) -> Response:
             return Response(200, {"content-type": answer.content_type}, answer.body)
         case a.Redirect():
             return Response(302, {"location": answer.url})
-        case a.Done() if isinstance(wish, (w.DeleteEndpoint, w.DeleteAsset, w.DeletePreset, w.DeleteProfile)):
+        case a.Done() if isinstance(wish, SILENT):
             return Response(204)
         case a.JobView():
             return _job(wish, answer)

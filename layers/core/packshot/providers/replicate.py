@@ -9,21 +9,32 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from itertools import islice
+from datetime import UTC, datetime
 from typing import Any, Literal
 from urllib.parse import quote
 
 from packshot import signing
 from packshot.brief import LONG_SIDE, Brief, ratio_of
 from packshot.errors import ProviderError
-from packshot.job import Failure
-from packshot.providers import Credentials, Later, No, Provider, Ready, Reply, Shot, Taken, Unknown, Working
+from packshot.providers import Credentials, Provider
+from packshot.replies import (
+    Ready,
+    Reply,
+    Shot,
+    Taken,
+    Unknown,
+    Working,
+    addresses_of,
+    fields_of,
+    later,
+    no,
+    text_of,
+    within,
+)
 from packshot.wire import Request, Response, dump
 
 BASE_URL = "https://api.replicate.com"
-DEADLINE = 1800  # seconds; Replicate itself kills a prediction after 30 minutes
-MAX_RESULTS = 16
-MAX_WAIT = 900  # seconds; no Retry-After may park a call for longer
+DEADLINE = 600  # seconds; what has not come by then is cancelled there, and another route may take its place
 
 
 # --- what each model takes: a field that is not here is never sent ---------------------------------------------------
@@ -151,9 +162,10 @@ def _takes(shot: Shot) -> _Takes:
 def _input(takes: _Takes, shot: Shot) -> _Fields:
     fields: _Fields = {"prompt": shot.prompt, **takes.more(shot)}
     if shot.inputs:
-        fields[takes.images] = list(shot.inputs) if takes.limit > 1 else shot.inputs[0]
-    if takes.mask:
-        fields[takes.mask] = shot.mask
+        urls = [source.url for source in shot.inputs]
+        fields[takes.images] = urls if takes.limit > 1 else urls[0]
+    if takes.mask and shot.mask:
+        fields[takes.mask] = shot.mask.url
     if takes.ratios and "custom" not in (fields.get("size"), fields.get("aspect_ratio")):
         fields |= _shape(takes, shot)
     if takes.negative and shot.brief.negative_prompt:
@@ -206,41 +218,20 @@ def write_cancel(remote: str, credentials: Credentials) -> Request:
 
 # --- replies ---------------------------------------------------------------------------------------------------------
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_URL = re.compile(r"https?://[!-~]{1,2000}")
 _POLICY = re.compile(
     r"\bnsfw\b|\bflagged\b|(?<![-\w])sensitive\b|\bsafety (?:filter|system|check|polic|reason)|\bE005\b"
     r"|content polic|usage polic|\bmoderation (?:block|system|polic)|\bprohibited content",
     re.IGNORECASE,
 )
-_SAY: Mapping[str, str] = {
-    "content_refused": "The provider's content policy refuses this request.",
-    "provider_unauthorized": "The provider does not accept our credentials.",
-    "provider_quota": "The provider's account is out of credit or over its spend limit.",
-    "provider_model_unknown": "The provider has no model of that name.",
-    "provider_invalid_input": "The provider's model does not take this input.",
-    "provider_failed": "The provider could not make the picture.",
-    "provider_canceled": "The provider ended the request before the picture was made.",
-    "provider_empty": "The provider reported success without a picture.",
-    "provider_expired": "The provider has already deleted the picture.",
-    "provider_lost": "The provider does not know the request any more.",
-}
 _UNAUTHORIZED = "provider_unauthorized"
 _BY_STATUS = {401: _UNAUTHORIZED, 402: "provider_quota", 403: _UNAUTHORIZED, 404: "provider_model_unknown"}
 
 
-def _no(code: str) -> No:
-    return No(Failure(code, _SAY[code]), final=code == "content_refused")
-
-
 def _object(body: bytes) -> tuple[str, dict[str, Any]]:
     """The body's id and the body as a JSON object; both empty when it has none, or cannot be used."""
-    try:
-        parsed = json.loads(body)
-    except (ValueError, RecursionError):
-        return "", {}
-    fields = parsed if isinstance(parsed, dict) else {}
-    remote = fields.get("id")
-    return (remote if isinstance(remote, str) and _ID.fullmatch(remote) else ""), fields
+    fields = fields_of(body)
+    remote = text_of(fields.get("id"), 64)
+    return (remote if _ID.fullmatch(remote) else ""), fields
 
 
 def _reply(prediction: Mapping[str, Any]) -> Reply:
@@ -248,13 +239,13 @@ def _reply(prediction: Mapping[str, Any]) -> Reply:
         case "succeeded":
             output = prediction.get("output")
             listed = output if isinstance(output, list) else [output]
-            urls = tuple(url for url in islice(listed, MAX_RESULTS) if isinstance(url, str) and _URL.fullmatch(url))
+            urls = addresses_of(listed)
             deleted = prediction.get("data_removed") is True
-            return Ready(urls) if urls else _no("provider_expired" if deleted else "provider_empty")
+            return Ready(urls) if urls else no("provider_expired" if deleted else "provider_empty")
         case "failed":
-            return _no("content_refused" if _POLICY.search(str(prediction.get("error"))) else "provider_failed")
+            return no("content_refused" if _POLICY.search(str(prediction.get("error"))) else "provider_failed")
         case "canceled" | "aborted":
-            return _no("provider_canceled")
+            return no("provider_canceled")
         case _:
             return Working()
 
@@ -263,12 +254,10 @@ def read(response: Response) -> Reply:
     """What a create's answer means. 5xx, other oddities and unreadable bodies are Unknown: it may run, and be paid."""
     remote, prediction = _object(response.body)
     if response.status == 429:
-        wait = response.headers.get("retry-after", "")
-        readable = wait.isdecimal() and len(wait) < 7
-        return Later(min(MAX_WAIT, max(1, int(wait))) if readable else 30)
+        return later(response.headers)
     if 400 <= response.status < 500 and response.status != 408:
         refused = response.status in (400, 422) and _POLICY.search(str(prediction.get("detail")))
-        return _no("content_refused" if refused else _BY_STATUS.get(response.status, "provider_invalid_input"))
+        return no("content_refused" if refused else _BY_STATUS.get(response.status, "provider_invalid_input"))
     if response.status not in (200, 201, 202) or not remote:
         return Unknown()
     reply = _reply(prediction)
@@ -278,7 +267,7 @@ def read(response: Response) -> Reply:
 def read_poll(response: Response) -> Reply:
     """What a prediction's state means. Anything but a clear answer is Working: the deadline ends it."""
     if response.status == 404:
-        return _no("provider_lost")
+        return no("provider_lost")
     return _reply(_object(response.body)[1]) if response.status == 200 else Working()
 
 
@@ -295,6 +284,28 @@ def read_webhook(body: bytes) -> tuple[str, Reply]:
     return remote, _reply(prediction)
 
 
+def write_list(model: str, since: int, credentials: Credentials) -> Request:
+    """The predictions created from `since` (ms) on, the newest 100."""
+    at = datetime.fromtimestamp(since / 1000, UTC).isoformat(timespec="milliseconds")
+    request = _request("GET", "/v1/predictions", credentials)
+    return replace(request, query={"created_after": at.replace("+00:00", "Z")})
+
+
+def read_list(response: Response, label: str, hook: str) -> str | None:
+    """The prediction that was asked for with our label in its inputs' addresses, or with our webhook's address."""
+    listed = within(fields_of(response.body), "results")
+    for prediction in listed if response.status == 200 and isinstance(listed, list) else ():
+        told = json.dumps([within(prediction, "input"), within(prediction, "webhook")])
+        if (label and f"{label}-" in told) or (hook and hook in told):
+            return text_of(within(prediction, "id"), 64) or None
+    return None
+
+
+def write_probe(credentials: Credentials) -> Request:
+    """Whose token it is; free."""
+    return _request("GET", "/v1/account", credentials)
+
+
 provider = Provider(
     completion="webhook",
     base_url=BASE_URL,
@@ -305,4 +316,7 @@ provider = Provider(
     write=write, read=read,
     write_poll=write_poll, read_poll=read_poll, write_cancel=write_cancel,
     verify=verify, read_webhook=read_webhook,
+    write_list=write_list, read_list=read_list, write_probe=write_probe,
+    secrets={"token": True, "webhook_secret": False},
+    lasts=3600,
 )  # fmt: skip

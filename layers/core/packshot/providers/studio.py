@@ -1,16 +1,19 @@
 """The built-in studio as a route: it renders here, so there is nothing to write, send or read."""
 
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-from packshot.providers import Credentials, Provider, Shot
+from packshot.providers import Credentials, Provider
 from packshot.wire import Request, Response
+
+if TYPE_CHECKING:
+    from packshot.replies import Shot
 
 
 def _never(*_: object) -> NoReturn:
     raise LookupError("the studio renders; nothing is sent")
 
 
-def write(shot: Shot, credentials: Credentials, webhook: str | None) -> Request:
+def write(shot: "Shot", credentials: Credentials, webhook: str | None) -> Request:
     """Never called: its completion is `render`."""
     _never(shot, credentials, webhook)
 
@@ -18,11 +21,6 @@ def write(shot: Shot, credentials: Credentials, webhook: str | None) -> Request:
 def read(response: Response) -> NoReturn:
     """Never called."""
     _never(response)
-
-
-def write_poll(remote: str, credentials: Credentials) -> Request:
-    """Never called."""
-    _never(remote, credentials)
 
 
 provider = Provider(
@@ -35,6 +33,4 @@ provider = Provider(
     deadline=300,
     write=write,
     read=read,
-    write_poll=write_poll,
-    read_poll=read,
 )

@@ -1,10 +1,10 @@
 """What an account keeps besides jobs: assets, presets, profiles, its own settings. Made, changed and forgotten here."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from packshot import ids, planning, urls
+from packshot import ids, planning, providers, urls
 from packshot.answers import Answer, Done, Entry, Profile
 from packshot.brief import OPERATIONS
 from packshot.catalog import Preset, presets
@@ -17,10 +17,12 @@ from packshot.wishes import (
     DeleteAsset,
     DeletePreset,
     DeleteProfile,
+    DeleteProviderKey,
     ImportAsset,
     PresignAsset,
     PutAsset,
     PutPreset,
+    PutProviderKey,
     Wish,
 )
 
@@ -49,16 +51,26 @@ class Settings(Protocol):
     """Account rows, written."""
 
     def choose(self, account: str, models: dict[str, str]) -> None: ...
+    def has_own(self, account: str, provider: str, has: bool) -> None: ...
+
+
+class Vault(Protocol):
+    """Accounts' own credentials at providers."""
+
+    def put(self, name: str, fields: Mapping[str, str]) -> None: ...
+    def delete(self, name: str) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Cabinet:
-    """What collecting takes; `now` in ms."""
+    """What collecting takes; `now` in ms, `secrets` is what the names of the operator's provider keys begin with."""
 
     keeper: Keeper
     presets: Presets
     profiles: Profiles
     settings: Settings
+    vault: Vault
+    secrets: str
     now: Callable[[], int]
     randomness: Callable[[int], bytes]
     local: bool = False
@@ -95,6 +107,14 @@ def collect(wish: Wish, principal: Principal, *, room: Cabinet) -> Answer | None
         case ChangeAccount(models):
             room.settings.choose(account, _chosen(dict(models)))
             return None  # the account, as it now stands, is the answer
+        case PutProviderKey(provider, fields):
+            _check_fields(provider, fields)
+            room.vault.put(providers.secret_name(room.secrets, provider, account), fields)
+            room.settings.has_own(account, provider, True)
+        case DeleteProviderKey(provider):
+            _secrets_of(provider)
+            room.settings.has_own(account, provider, False)
+            room.vault.delete(providers.secret_name(room.secrets, provider, account))
         case _:
             return None
     return Done()
@@ -130,6 +150,25 @@ def _chosen(models: dict[str, str]) -> dict[str, str]:
         if name and (skill is None or not skill.routes):
             raise CallerError("unsupported_by_model", f"{name} cannot {operation}.", field="models")
     return models
+
+
+def _secrets_of(provider: str) -> Mapping[str, bool]:
+    """The fields of a provider's credentials, and whether each is needed. Raises CallerError for no such provider."""
+    found = providers.load(provider).secrets if provider in providers.NAMES else None
+    if not found:
+        raise not_found()
+    return found
+
+
+def _check_fields(provider: str, fields: Mapping[str, str]) -> None:
+    known = _secrets_of(provider)
+    wrong = next((name for name in fields if name not in known), None)
+    missing = next((name for name, needed in known.items() if needed and name not in fields), None)
+    if wrong is None and missing is None:
+        return
+    told = ", ".join(f"{name}{'' if needed else ' (optional)'}" for name, needed in known.items())
+    code, problem = ("missing_field", "Required") if wrong is None else ("invalid_field", "There is no such field")
+    raise CallerError(code, f"{problem}. {provider} takes {told}.", field="fields")
 
 
 def _check(url: str, field: str, room: Cabinet) -> None:

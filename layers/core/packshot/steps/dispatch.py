@@ -6,43 +6,43 @@ A second message for the same call finds it no longer waiting and does nothing: 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from packshot import brief as briefs
 from packshot import observe, providers
 from packshot.brief import Brief
-from packshot.catalog import presets
 from packshot.egress import NoAnswer, NotSent
 from packshot.errors import ProviderError
-from packshot.facts import Intended, Refused
+from packshot.facts import Delivered, Intended, Nudged, Refused, Reused, Stranded
 from packshot.job import Attempt, Failure, Job, Step
-from packshot.picture import encode, mask_of
-from packshot.ports import Http, Jobs, Pictures
-from packshot.providers import Shot
+from packshot.ports import Http, Jobs, Pictures, Queue
+from packshot.replies import Made, Ready, Shot, Taken
+from packshot.routing import account_of, named
+from packshot.steps import reuse
 from packshot.steps.apply import apply
-from packshot.steps.inputs import BadInput, gather
-from packshot.steps.keep import CONTENT_TYPES
-from packshot.steps.upstream import SECONDS, Upstream, simulated, unavailable
+from packshot.steps.inputs import BadInput, Input, gather
+from packshot.steps.keep import keep_results, result_key
+from packshot.steps.prepare import shot_of
+from packshot.steps.route import Chosen, Held, Router, choose, seat
+from packshot.steps.upstream import Upstream, simulated, unavailable
 
-INPUT_URL_SECONDS = 7200
-DEFAULT_PRESET = "studio"
-INSTRUCTIONS: Mapping[str, str] = {
-    "remix": "The first picture shows a product, the last one a look. Photograph the product of the first picture in"
-    " the setting, light and colours of the last. Keep the product exactly as it is, and the first picture's shape.",
-    "enhance": "Improve this photograph: exposure, white balance, sharpness and noise. Keep everything in it as it is.",
-    "relight": "Light this scene anew: even, soft studio light that fits the whole picture. Keep everything else.",
-}
-"""What a generative model is told beside the caller's own words, for operations that need none."""
+LONGEST_DELAY = 900
+"""Seconds that a message may be put off; the sweep repeats what must wait longer."""
+
+UNSUPPORTED = Failure("provider_unsupported", "The model's provider cannot make this picture.")
 
 
 @dataclass(frozen=True, slots=True)
 class Dispatcher:
-    """What dispatching takes. `api_url` is where webhooks come in."""
+    """What dispatching takes. `api_url` is where webhooks come in; `again` is the queue that the messages come by."""
 
     jobs: Jobs
     uploads: Pictures
     outputs: Pictures
     http: Http
     upstream: Upstream
+    router: Router
+    archive: reuse.Archive
+    again: Queue
     api_url: str
+    remember: Callable[[str, str, tuple[str, str, int, int], int], None]
     now: Callable[[], int]
     token: Callable[[], str]
 
@@ -60,43 +60,101 @@ def dispatch(message: Mapping[str, object], *, room: Dispatcher) -> None:
         return
     call = job.calls[index]
     if job.state.terminal or call.step is not Step.WAITING:
+        if call.step is Step.INTENT and not job.state.terminal:
+            _recover(job, index, room)
         return
-    route = job.routes[call.route]
-    provider, credentials = providers.load(route.provider), room.upstream.credentials(route.provider)
-    shot = _shot(job, brief, index, room) if credentials else None  # before INTENT: what fails here may be repeated
+    if message.get("held", call.due) != call.due:  # a later message stands for this call
+        return
+    token = room.token()
+    way = choose(job, call, room=room.router)
+    if not isinstance(way, Chosen):
+        _no_way(job, index, way, room)
+        return
+    try:  # before INTENT: what fails here may be repeated
+        inputs: list[Input] | Failure = gather(job, brief, uploads=room.uploads, outputs=room.outputs, http=room.http)
+    except BadInput as error:
+        inputs = error.failure
+    if job.cached and isinstance(inputs, list):
+        twin = reuse.reused(job, brief, index, [one.data for one in inputs], room=room.archive)
+        if isinstance(twin, reuse.Wait):
+            _hold(job, index, twin.until, room)
+            return
+        if twin is not None:
+            apply(room.jobs, job, Reused(index, room.now(), twin))
+            observe.log("reused", outputs=len(twin))
+            return
+    seated = seat(way, job, call, token, room=room.router)
+    if not isinstance(seated, Chosen):
+        _no_way(job, index, seated, room)
+        return
+    _attempt(job, brief, index, seated, token, inputs, room)
+
+
+def _attempt(
+    job: Job, brief: Brief, index: int, way: Chosen, token: str, inputs: list[Input] | Failure, room: Dispatcher
+) -> None:
+    """INTENT, one create, and what came of it."""
+    call, route, provider = job.calls[index], way.route, way.provider
+    number = len(call.attempts) + 1
+    shot: Shot | Failure
+    if isinstance(inputs, Failure):
+        shot = inputs
+    else:
+        shot = shot_of(job, brief, index, inputs, provider, route.model, f"{job.id}-{index}-{number}", room.uploads)
     now = room.now()
     attempt = Attempt(
-        len(call.attempts) + 1,
+        number,
         route.provider,
         route.model,
-        room.token(),
+        token,
         now,
         min(now + provider.deadline * 1000, job.deadline),
-        micro_usd=route.micro_usd * call.images,
-        simulated=bool(credentials and simulated(credentials)),
+        micro_usd=0 if route.own else route.micro_usd * call.images,
+        simulated=simulated(way.credentials),
         size=(shot.width, shot.height) if isinstance(shot, Shot) and brief.like_input else None,
+        slot=way.slot,
+        own=route.own,
     )
     due = _first_look(call.due, now, provider.completion, room.upstream.looks(route.provider)[0] * 1000)
-    job, _ = apply(room.jobs, job, Intended(index, attempt, now, due))
-    if job.calls[index].attempt != attempt:
-        return
-    if credentials is None or shot is None:
-        apply(room.jobs, job, Refused(index, attempt.number, room.now(), unavailable()))
+    job, _ = apply(room.jobs, job, Intended(index, attempt, now, due, way.place))
+    if job.calls[index].attempt != attempt:  # somebody was first, or nobody wants it any more
+        if way.slot is not None:
+            room.router.slots.free(named(route.provider, account_of(job, route)), way.slot, token)
         return
     if isinstance(shot, Failure):
-        apply(room.jobs, job, Refused(index, attempt.number, room.now(), shot, final=True))
+        apply(room.jobs, job, Refused(index, number, room.now(), shot, final=True))
         return
     webhook = _webhook(room.api_url, job, index, attempt) if provider.completion == "webhook" else None
     try:
-        request = provider.write(shot, credentials, webhook)
+        request = provider.write(shot, way.credentials, webhook)
     except ProviderError:  # nothing was sent: this provider cannot say it, another route may
-        failure = Failure("provider_unsupported", "The model's provider cannot make this picture.")
-        apply(room.jobs, job, Refused(index, attempt.number, room.now(), failure))
+        apply(room.jobs, job, Refused(index, number, room.now(), UNSUPPORTED))
         return
-    reply = room.upstream.ask(provider, request, credentials, read="read")
-    fact = room.upstream.fact(reply, index, attempt, now=room.now(), due=due)
-    apply(room.jobs, job, fact)
-    observe.log("dispatched", provider=route.provider, attempt=attempt.number, reply=type(reply).__name__)
+    reply = room.upstream.ask(provider, request, way.credentials, read="read")
+    if isinstance(reply, Made):
+        reply = Ready(keep_results(job, index, number, reply.pictures, room.outputs))
+    apply(room.jobs, job, room.upstream.fact(reply, index, attempt, now=room.now(), due=due))
+    if provider.account_hook and isinstance(reply, Taken):
+        place = (job.account, job.id, index, number)
+        room.remember(route.provider, provider.named(reply.remote), place, room.now())
+    observe.log("dispatched", provider=route.provider, attempt=number, reply=type(reply).__name__)
+
+
+def _no_way(job: Job, index: int, way: Held | None, room: Dispatcher) -> None:
+    """All ways are closed for a while, or there is none."""
+    if way is None:
+        apply(room.jobs, job, Stranded(index, room.now(), unavailable()))
+    else:
+        _hold(job, index, way.until, room)
+
+
+def _hold(job: Job, index: int, until: int, room: Dispatcher) -> None:
+    """Nothing is tried: the message comes back later. It is the call's only one: it names the `due` that it was sent
+    with, and any other that comes meanwhile, or twice, finds another there."""
+    now, due = room.now(), until + 1000
+    apply(room.jobs, job, Nudged(index, now, due))
+    body = {"account": job.account, "job": job.id, "call": index, "held": due}
+    room.again.send(body, group=job.account, delay=min(LONGEST_DELAY, max(1, -(-(until - now) // 1000))))
 
 
 def _first_look(planned: int, now: int, completion: str, likely: int) -> int:
@@ -108,39 +166,17 @@ def _first_look(planned: int, now: int, completion: str, likely: int) -> int:
     return planned if near and planned > now + 1000 else now + likely
 
 
-def _shot(job: Job, brief: Brief, index: int, room: Dispatcher) -> Shot | Failure:
-    """The provider gets our own copies: decoded strictly, re-encoded without metadata, never the caller's address."""
-    try:
-        sources = gather(job, brief, uploads=room.uploads, outputs=room.outputs, http=room.http)
-    except BadInput as error:
-        return error.failure
-    keys, mask = [], None
-    for place, (image, source) in enumerate(zip(brief.images, sources, strict=True)):
-        masks = image.role == "mask"
-        picture = mask_of(source.picture, brief.mask_kind) if masks else source.picture
-        form = "png" if masks or picture.has_alpha else "jpg"
-        key = f"inputs/{job.account}/{job.id}/{place}.{form}"
-        data = encode(picture, format=form, quality=95, source_type="digitalCapture")
-        room.uploads.put(key, data, CONTENT_TYPES[form])
-        url = room.uploads.url(key, INPUT_URL_SECONDS)
-        if masks:
-            mask = url
-        else:
-            keys.append(url)
-    first = sources[0].picture if sources else None
-    width, height = briefs.frame(brief, (first.width, first.height) if first else (1, 1))
+def _recover(job: Job, index: int, room: Dispatcher) -> None:
+    """An earlier run may have died with the pictures kept and nothing written about them."""
     call = job.calls[index]
-    seed = (brief.seed + call.first) % 2**32 if brief.seed is not None else None
-    model = job.routes[call.route].model
-    return Shot(brief, prompt_of(brief), model, call.images, tuple(keys), width, height, seed, mask)
-
-
-def prompt_of(brief: Brief) -> str:
-    """What the operation asks for, the preset's words, then the caller's own; the studio preset's when a picture is to
-    be made and there are neither."""
-    preset = brief.preset or ("" if brief.prompt or brief.operation != "generate" else DEFAULT_PRESET)
-    look = brief.look[1] if brief.look else presets()[preset].prompt if preset else ""
-    return "\n".join(words for words in (INSTRUCTIONS.get(brief.operation, ""), look, brief.prompt) if words)
+    attempt = call.attempt
+    if attempt is None or attempt.remote is not None:
+        return
+    keys = tuple(result_key(job, index, attempt.number, number) for number in range(call.images))
+    found = tuple(key for key in keys if room.outputs.get(key) is not None)
+    if found and found[0] == keys[0]:
+        apply(room.jobs, job, Delivered(index, attempt.number, room.now(), found))
+        observe.log("pictures found again", provider=attempt.provider, attempt=attempt.number)
 
 
 def _webhook(api_url: str, job: Job, index: int, attempt: Attempt) -> str:
@@ -148,18 +184,15 @@ def _webhook(api_url: str, job: Job, index: int, attempt: Attempt) -> str:
 
 
 def _cancel(job: Job, index: int, room: Dispatcher) -> None:
-    attempt = job.calls[index].attempt
+    call = job.calls[index]
+    attempt = call.attempt
     if attempt is None or attempt.remote is None:
         return
-    provider, credentials = providers.load(attempt.provider), room.upstream.credentials(attempt.provider)
+    provider = providers.load(attempt.provider)
+    credentials = room.upstream.credentials(attempt.provider, account_of(job, attempt))
     if provider.write_cancel is None or credentials is None:
         return
     try:
-        room.http.send(
-            provider.write_cancel(attempt.remote, credentials),
-            hosts=room.upstream.hosts(provider, credentials),
-            seconds=SECONDS,
-            max_bytes=65536,
-        )
+        room.upstream.send(provider, provider.write_cancel(attempt.remote, credentials), credentials)
     except (NotSent, NoAnswer):
         observe.log("cancel did not reach the provider", "WARNING", provider=attempt.provider)

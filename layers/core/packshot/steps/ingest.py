@@ -10,9 +10,10 @@ from packshot.brief import Brief
 from packshot.egress import FetchFailed
 from packshot.facts import Ingested, Refused
 from packshot.job import Attempt, Failure, Job, Output, Step
-from packshot.picture import BadPicture, decode, finish
+from packshot.picture import BadPicture, decode, finish, is_black
 from packshot.ports import Http, Jobs, Pictures
 from packshot.steps.apply import apply
+from packshot.steps.keep import RESULTS
 from packshot.steps.store import store
 from packshot.steps.upstream import output_hosts
 from packshot.timing import Timings
@@ -24,6 +25,13 @@ PATIENCE = 3
 
 
 EMPTY = Failure("provider_empty", "The provider reported success without a picture.")
+
+
+BLACK = Failure("provider_black", "The provider gave a black picture, as models do that hold one back.")
+
+
+class Black(Exception):
+    """A picture shows nothing at all."""
 
 
 class TryAgain(Exception):
@@ -64,13 +72,16 @@ def ingest(message: Mapping[str, object], *, room: Importer, receives: int = 1) 
     hosts = output_hosts(providers.load(attempt.provider), attempt, room.simulators)
     try:
         for place, url in enumerate(call.results[: call.images]):
-            data = room.http.fetch(url, hosts=hosts, seconds=SECONDS, max_bytes=MAX_OUTPUT)
+            data = _fetched(url, hosts, room)
             outputs.append(_finish(job, brief, call.first + place, data, attempt, room))
     except FetchFailed as error:
         if error.may_pass and receives < PATIENCE:
             raise TryAgain from error
         failure = Failure("provider_output_unreachable", "The provider's picture could not be fetched.")
         apply(room.jobs, job, Refused(index, attempt.number, room.now(), failure))
+        return
+    except Black:
+        apply(room.jobs, job, Refused(index, attempt.number, room.now(), BLACK))
         return
     except BadPicture:
         failure = Failure("provider_output_broken", "The provider's answer was not a usable picture.")
@@ -84,8 +95,22 @@ def ingest(message: Mapping[str, object], *, room: Importer, receives: int = 1) 
     observe.metric({"ProviderMs": took}, "Milliseconds", provider=attempt.provider)
 
 
+def _fetched(result: str, hosts: tuple[str, ...], room: Importer) -> bytes:
+    """A result's bytes: from its provider, or from our bucket where they came with the answer."""
+    if not result.startswith(RESULTS):
+        return room.http.fetch(result, hosts=hosts, seconds=SECONDS, max_bytes=MAX_OUTPUT)
+    data = room.outputs.get(result)
+    if data is None:
+        raise FetchFailed("url_status", 404)
+    if len(data) > MAX_OUTPUT:
+        raise FetchFailed("url_too_large")
+    return data
+
+
 def _finish(job: Job, brief: Brief, place: int, data: bytes, attempt: Attempt, room: Importer) -> Output:
     picture = decode(data)
+    if is_black(picture):
+        raise Black
     width, height = attempt.size or briefs.frame(brief, (picture.width, picture.height))
     source = "compositeWithTrainedAlgorithmicMedia" if brief.images else "trainedAlgorithmicMedia"
     done = finish(picture, width, height, format=brief.format, quality=brief.quality or 90, source_type=source)

@@ -7,6 +7,7 @@ from typing import Protocol
 from packshot import ids
 from packshot.answers import Asset, Ticket
 from packshot.errors import CallerError
+from packshot.job import Job
 from packshot.ports import Pictures
 from packshot.sniff import sniff
 from packshot.wishes import ImportAsset, PresignAsset, PutAsset
@@ -15,6 +16,7 @@ MAX_UPLOAD = 20 * 1024 * 1024
 """The largest picture that is taken in, in bytes."""
 
 TICKET_SECONDS = 900
+RESULTS = "results/"
 CONTENT_TYPES = {"jpg": "image/jpeg", "png": "image/png", "webp": "image/webp"}
 
 
@@ -81,6 +83,21 @@ def key_of(account: str, asset_id: str) -> str:
 def thumbnail_of(account: str, asset_id: str) -> str:
     """Where its thumbnail lies."""
     return f"thumbnails/{account}/{asset_id}.jpg"
+
+
+def result_key(job: Job, call: int, attempt: int, number: int) -> str:
+    """Where a picture lies in the outputs bucket that came with a provider's answer, until it is finished."""
+    return f"{RESULTS}{job.account}/{job.id}/{call}-{attempt}-{number}"
+
+
+def keep_results(job: Job, call: int, attempt: int, pictures: tuple[bytes, ...], outputs: Pictures) -> tuple[str, ...]:
+    """Pictures that came with an answer go to the bucket at once, as many as the call wants; the first last: it vouches
+    for the others. Their keys."""
+    wanted = pictures[: job.calls[call].images]
+    keys = tuple(result_key(job, call, attempt, number) for number in range(len(wanted)))
+    for key, data in reversed(list(zip(keys, wanted, strict=True))):
+        outputs.put(key, data, "application/octet-stream")
+    return keys
 
 
 def profile_key(account: str, profile_id: str, number: int) -> str:

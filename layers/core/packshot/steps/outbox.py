@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from packshot import providers
-from packshot.facts import Announce, CancelRemote, Dispatch, Effect, Ingest, Leak, Watch
+from packshot.facts import Announce, CancelRemote, Dispatch, Effect, Ended, Ingest, Leak, Watch
 from packshot.job import Job
 from packshot.ports import Pollers, Queue
+from packshot.steps.score import Scorer, score
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,7 @@ class Outbox:
     render: Queue
     ingest: Queue
     pollers: Pollers
+    scorer: Scorer | None = None
 
     def look(self, account: str, **what: str) -> None:
         """An asset or a profile waits to be looked at."""
@@ -37,5 +39,8 @@ class Outbox:
             case Watch(provider):
                 if providers.load(provider).completion in ("webhook", "poll"):
                     self.pollers.ensure(provider, now)
+            case Ended(call, attempt):
+                if self.scorer is not None:
+                    score(job, call, attempt, room=self.scorer)
             case Announce() | Leak():
                 pass

@@ -94,6 +94,8 @@ class Account(Protocol):
     def email(self) -> str | None: ...
     @property
     def models(self) -> Mapping[str, str]: ...
+    @property
+    def own(self) -> tuple[str, ...]: ...
 
 
 class Accounts(Protocol):
@@ -231,6 +233,8 @@ def view_of(principal: Principal, accounts: Accounts) -> AccountView:
         found.renews,
         found.email,
         found.models,
+        found.own,
+        principal.caps,
     )
 
 

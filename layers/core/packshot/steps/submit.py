@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -10,12 +10,10 @@ from packshot import ids, planning, providers
 from packshot.answers import JobView, Price
 from packshot.brief import Brief, Image
 from packshot.errors import CallerError, not_found
-from packshot.facts import Cancelled
-from packshot.job import Credits, Job, Route
+from packshot.job import Cap, Credits, Job, Route
 from packshot.ledger import price_of
 from packshot.ports import Jobs
 from packshot.principal import SPENDING, Principal
-from packshot.steps.apply import apply
 from packshot.steps.keep import Keeper
 from packshot.steps.settle import Lookups, settled
 from packshot.timing import Timings
@@ -34,6 +32,7 @@ class Reserves(Jobs, Protocol):
         idempotency: tuple[str, str] | None = None,
         assets: tuple[str, ...] = (),
         hint: Credits | None = None,
+        caps: Mapping[str, Cap] | None = None,
     ) -> Job | str:
         """Write job, brief and reserve. Returns the job with its `reserved` pools, or the id of the job that the
         idempotency key made before. Raises CallerError (credits, unknown asset, key reused) or Unavailable."""
@@ -87,7 +86,7 @@ def submit(
         raise CallerError("account_inactive", "This account may not take new jobs: its subscription is not active.")
     fingerprint = _fingerprint(wish)
     brief = _keep_inline(brief, wish.inline, principal, intake)
-    routes = model.operations[brief.operation].routes
+    routes = _routes(model.operations[brief.operation].routes, principal)
     for draw in range(1, DRAWS + 1):
         now = intake.now()
         job = planning.plan(
@@ -103,11 +102,15 @@ def submit(
             request_id=request_id,
             price=wish.price,
             patience=None if patience is None else patience + AFTERWARDS,
+            prefer=brief.prefer or principal.prefer or model.prefer,
+            budgets=() if principal.test else tuple(principal.caps),
         )
         idempotency = (wish.idempotency_key, fingerprint) if wish.idempotency_key else None
         assets = tuple(image.value for image in brief.images if image.kind == "asset")
         try:
-            taken = intake.jobs.reserve(job, brief, idempotency=idempotency, assets=assets, hint=principal.balance)
+            taken = intake.jobs.reserve(
+                job, brief, idempotency=idempotency, assets=assets, hint=principal.balance, caps=principal.caps
+            )
             if isinstance(taken, Job) or idempotency or not wish.short_id:  # else another job's: the same wish twice
                 break
         except CallerError as error:
@@ -142,7 +145,7 @@ def hold(
         pause = min(pause * 1.3, 2.0)
         job = intake.jobs.get(job.account, job.id) or job
     if wish.final and view.fresh and not job.state.terminal:
-        job, _ = apply(intake.jobs, job, Cancelled(intake.now()))
+        job = _cancelled(job, intake.jobs, intake.now())
     account = intake.accounts.account(job.account) if wish.balance else None
     return replace(view, job=job, available=account.available if account else None)
 
@@ -162,13 +165,26 @@ def cancel(wish: CancelJob, principal: Principal, *, jobs: Jobs, now: int) -> Jo
     if both is None:
         raise not_found()
     job, brief = both
-    after, _ = apply(jobs, job, Cancelled(now))
-    return JobView(after, brief)
+    return JobView(_cancelled(job, jobs, now), brief)
+
+
+def _cancelled(job: Job, jobs: Jobs, now: int) -> Job:
+    from packshot.facts import Cancelled  # not at the top: few requests cancel, and each cold start would pay for it
+    from packshot.steps.apply import apply
+
+    return apply(jobs, job, Cancelled(now))[0]
 
 
 def _limits(routes: tuple[Route, ...]) -> planning.Limits:
     first = providers.load(routes[0].provider)
     return planning.Limits(first.images_per_call, (first.first_look or first.typical[0]) * 1000)
+
+
+def _routes(routes: tuple[Route, ...], principal: Principal) -> tuple[Route, ...]:
+    """An operation's routes as this account takes them: those that it has keys of its own for cost us nothing."""
+    return tuple(
+        replace(route, micro_usd=0, own=True) if route.provider in principal.own else route for route in routes
+    )
 
 
 def _estimate(job: Job, intake: Intake) -> int:

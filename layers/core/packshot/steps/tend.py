@@ -5,14 +5,21 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from packshot import observe, providers, timing
-from packshot.facts import CallFact, DeadlinePassed, Dispatch, Ingest, Nudged
-from packshot.job import Job, Step
+from packshot.egress import NoAnswer, NotSent
+from packshot.facts import Accepted, CallFact, DeadlinePassed, Dispatch, Ingest, Nudged
+from packshot.job import Attempt, Job, Step
 from packshot.lifecycle import RETRY_MS
-from packshot.ports import Jobs
-from packshot.providers import Later, Unknown
+from packshot.ports import Jobs, Pictures
+from packshot.providers import Credentials
+from packshot.replies import Later, Made, Ready, Unknown
+from packshot.routing import account_of
 from packshot.steps.apply import apply
+from packshot.steps.keep import keep_results
 from packshot.steps.outbox import Outbox
 from packshot.steps.upstream import Upstream
+
+SKEW_MS = 60_000
+"""How far a provider's clock may be from ours."""
 
 SIDE_BY_SIDE = 10
 """Jobs looked after at once: each may hold a provider's connection for half a minute."""
@@ -25,6 +32,7 @@ class Tender:
     jobs: Jobs
     outbox: Outbox
     upstream: Upstream
+    outputs: Pictures
     now: Callable[[], int]
 
 
@@ -70,10 +78,10 @@ def _look(job: Job, index: int, room: Tender) -> CallFact:
     attempt = call.attempt
     if attempt is None:
         return again
-    if attempt.remote is None:  # sent or not, nobody knows: the webhook may still tell, else the attempt's deadline
-        return Nudged(index, now, min(now + RETRY_MS, attempt.deadline))
-    credentials = room.upstream.credentials(attempt.provider)
-    if credentials is None:
+    credentials = room.upstream.credentials(attempt.provider, account_of(job, attempt))
+    if attempt.remote is None:
+        return _unknown(job, index, attempt, credentials, room)
+    if credentials is None or provider.write_poll is None:
         return again
     request = provider.write_poll(attempt.remote, credentials)
     reply = room.upstream.ask(provider, request, credentials, read="read_poll")
@@ -83,6 +91,27 @@ def _look(job: Job, index: int, room: Tender) -> CallFact:
     if isinstance(reply, (Later, Unknown)):
         asked = min(reply.seconds, 900) * 1000 if isinstance(reply, Later) else 0
         return Nudged(index, now, max(now + asked, room.upstream.next_look(attempt, now)))
+    if isinstance(reply, Made):
+        reply = Ready(keep_results(job, index, attempt.number, reply.pictures, room.outputs))
     looked = job.updated if attempt.polls else attempt.started
     ready = timing.halfway(looked, now)
     return room.upstream.fact(reply, index, attempt, now=room.now(), due=0, ready=ready)
+
+
+def _unknown(job: Job, index: int, attempt: Attempt, credentials: Credentials | None, room: Tender) -> CallFact:
+    """The create was sent or not, nobody knows. Its webhook may still tell, or the provider's list, or pictures that
+    dispatch had already kept; else the attempt's deadline ends it. It is never sent again."""
+    now, provider = room.now(), providers.load(attempt.provider)
+    if provider.completion == "sync":
+        room.outbox.send(job, Dispatch(index, attempt.provider), now)
+    elif provider.write_list is not None and provider.read_list is not None and credentials is not None:
+        label = f"{job.id}-{index}-{attempt.number}"
+        try:
+            request = provider.write_list(attempt.model, attempt.started - SKEW_MS, credentials)
+            found = provider.read_list(room.upstream.send(provider, request, credentials), label, attempt.token)
+        except (NotSent, NoAnswer):
+            found = None
+        if found:
+            observe.log("found in the provider's list", provider=attempt.provider, attempt=attempt.number)
+            return Accepted(index, attempt.number, now, found, now)
+    return Nudged(index, now, min(now + RETRY_MS, max(attempt.deadline, now + 1000)))
