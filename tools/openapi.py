@@ -181,6 +181,17 @@ OPERATIONS: Mapping[str, Operation] = {
         body="AccountChange",
         scope="account:manage",
     ),
+    "PUT provider-keys/{id}": Operation(
+        "putProviderKey",
+        "Use your own key at a provider",
+        "Account",
+        {204: ""},
+        body="ProviderKeyRequest",
+        scope="account:manage",
+    ),
+    "DELETE provider-keys/{id}": Operation(
+        "deleteProviderKey", "Forget your own key at a provider", "Account", {204: ""}, scope="account:manage"
+    ),
     "GET usage": Operation(
         "getUsage", "What each key used", "Account", {200: "UsageItem"}, query="UsageQuery", scope="usage:read"
     ),
