@@ -1,4 +1,7 @@
-"""Run all benchmarks, or the cold starts of the functions named: `python -m bench [FUNCTION...]`."""
+"""Run all benchmarks, or the cold starts of the functions named: `python -m bench [FUNCTION...]`.
+
+`python -m bench outage [JOBS]` runs bench/outage.py instead, which takes minutes.
+"""
 
 import sys
 import tempfile
@@ -9,6 +12,11 @@ from bench import cold, warm
 
 def main(names: list[str]) -> None:
     """Build, measure, print."""
+    if names[:1] == ["outage"]:
+        from bench import outage
+
+        outage.main(*map(int, names[1:2]))
+        return
     with tempfile.TemporaryDirectory(prefix="packshot-bench-") as folder:
         bench = cold.Bench(Path(folder))
         ordered = sorted(names or cold.FUNCTIONS, key=lambda name: name != "submit")  # query asks for submit's job

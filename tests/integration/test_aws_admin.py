@@ -89,9 +89,7 @@ def test_a_stack_is_found_by_its_name(world: World, capsys: pytest.CaptureFixtur
     assert (found.table, found.key_id, found.stage) == (TABLE, "k", "dev")
 
 
-def test_provider_credentials_are_merged_and_removed(
-    world: World, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_provider_credentials_are_merged_and_removed(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     name = "packshot/dev/providers/fal"
     store = SecretStore()
     assert store.get(name) is None
