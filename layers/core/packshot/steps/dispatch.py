@@ -65,16 +65,8 @@ def dispatch(message: Mapping[str, object], *, room: Dispatcher) -> None:
         return
     if message.get("held", call.due) != call.due:  # a later message stands for this call
         return
-    token = room.token()
-    way = choose(job, call, room=room.router)
-    if not isinstance(way, Chosen):
-        _no_way(job, index, way, room)
-        return
-    try:  # before INTENT: what fails here may be repeated
-        inputs: list[Input] | Failure = gather(job, brief, uploads=room.uploads, outputs=room.outputs, http=room.http)
-    except BadInput as error:
-        inputs = error.failure
-    if job.cached and isinstance(inputs, list):
+    inputs = _gathered(job, brief, room) if job.cached else None
+    if isinstance(inputs, list):
         twin = reuse.reused(job, brief, index, [one.data for one in inputs], room=room.archive)
         if isinstance(twin, reuse.Wait):
             _hold(job, index, twin.until, room)
@@ -83,6 +75,11 @@ def dispatch(message: Mapping[str, object], *, room: Dispatcher) -> None:
             apply(room.jobs, job, Reused(index, room.now(), twin))
             observe.log("reused", outputs=len(twin))
             return
+    way, token = choose(job, call, room=room.router), room.token()
+    if not isinstance(way, Chosen):
+        _no_way(job, index, way, room)
+        return
+    inputs = _gathered(job, brief, room) if inputs is None else inputs  # before INTENT: what fails may be repeated
     seated = seat(way, job, call, token, room=room.router)
     if not isinstance(seated, Chosen):
         _no_way(job, index, seated, room)
@@ -138,6 +135,13 @@ def _attempt(
         place = (job.account, job.id, index, number)
         room.remember(route.provider, provider.named(reply.remote), place, room.now())
     observe.log("dispatched", provider=route.provider, attempt=number, reply=type(reply).__name__)
+
+
+def _gathered(job: Job, brief: Brief, room: Dispatcher) -> list[Input] | Failure:
+    try:
+        return gather(job, brief, uploads=room.uploads, outputs=room.outputs, http=room.http)
+    except BadInput as error:
+        return error.failure
 
 
 def _no_way(job: Job, index: int, way: Held | None, room: Dispatcher) -> None:

@@ -97,7 +97,7 @@ def _way(job: Job, call: Call, place: int, room: Router) -> Way:
 def _open(way: Way, job: Job, room: Router) -> bool:
     """Whether calls may go there, or this one may try."""
     name, now = named(way.route.provider, account_of(job, way.route)), room.now()
-    return all(
-        health.closed(now) or (health.half_open(now) and room.health.probe(name, model))
-        for model, health in ((PROVIDER, way.provider), (way.route.model, way.health))
-    )
+    healths = ((PROVIDER, way.provider), (way.route.model, way.health))
+    if not all(health.closed(now) or health.half_open(now) for _, health in healths):
+        return False
+    return all(health.closed(now) or room.health.probe(name, model) for model, health in healths)
