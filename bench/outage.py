@@ -115,23 +115,23 @@ def run(number: int = JOBS, *, share: float = SHARE, worse: float = 0.0, seed: i
         upstreams = Upstreams(seed, share, worse, lambda: BEGIN)
         with world(patch, upstreams) as made:
             random.seed(seed)
-            ids.seed(seed)  # again: what was imported just now may have drawn
             made.clock.now = BEGIN
             upstreams.now = lambda: made.clock.now
             storm = Storm(made, upstreams, luck)
             upstreams.call = storm.webhook
-            found = _through(made, storm, number)
+            found = _through(made, storm, number, ids)
         clients._client.cache_clear()
     spent = time.monotonic() - began[0], time.process_time() - began[1]
     return replace(found, said=dict(log.said), real_s=spent[0], cpu_s=spent[1])
 
 
-def _through(made: World, storm: Storm, number: int) -> Run:
+def _through(made: World, storm: Storm, number: int, ids: random.Random) -> Run:
     tenants = [make_tenant(made, f"acct_{place}", PRICE * number) for place in range(ACCOUNTS)]
     names: dict[int, str] = {}
 
     def submit(place: int, tenant: Tenant) -> None:
         storm.coming -= 1
+        ids.seed(f"{storm.upstreams.seed} {place}")  # whoever drew before: a first import, a new client
         wish = {**WISH, "prompt": f"a red box, number {place}"}
         answer = made.api("POST", "/packshot/v1/jobs", wish, key=tenant.key)
         if answer.status != 202:
