@@ -117,7 +117,11 @@ def test_a_shot_becomes_pictures(adapter: Adapter, wanted: dict[str, Any], size:
 
 @pytest.mark.parametrize(
     ("name", "model"),
-    [(one.__name__.rpartition(".")[2], model) for one in (aiphotogenerator, phota, productai) for model in one.MODELS],
+    [
+        (one.__name__.rpartition(".")[2], model)
+        for one in (aiphotogenerator, phota, productai)
+        for model in sorted(one.MODELS)
+    ],
 )
 def test_every_model_of_a_table_is_taken(adapter: Adapter, model: str) -> None:
     assert isinstance(adapter.create(model=model), Taken)
