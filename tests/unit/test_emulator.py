@@ -18,10 +18,11 @@ PYTHON = ROOT / ".tools" / "emulator" / "bin" / "python"
 
 
 class Crowd:
-    """Counts how many are inside at once."""
+    """Counts how many are inside at once; nobody leaves before `size` have come, or 5 s have passed."""
 
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
+    def __init__(self, size: int) -> None:
+        self.lock, self.full = threading.Lock(), threading.Event()
+        self.size = size
         self.inside = self.most = 0
 
     def enter(self, function: dict[str, Any], event: Any, request_id: str) -> None:
@@ -29,14 +30,17 @@ class Crowd:
         with self.lock:
             self.inside += 1
             self.most = max(self.most, self.inside)
-        time.sleep(0.02)
+            if self.inside == self.size:
+                self.full.set()
+        self.full.wait(5)
+        time.sleep(0.02)  # for one too many to show
         with self.lock:
             self.inside -= 1
 
 
 @pytest.mark.parametrize(("timeout", "most"), [(10, 2), (660, 2 * emulator.LONG_FACTOR)])
 def test_a_function_has_so_many_workers(timeout: int, most: int) -> None:
-    crowd = Crowd()
+    crowd = Crowd(most)
     execute = emulator.Turnstile(2).wrap(crowd.enter)
     function = {"config": {"FunctionArn": "one", "Timeout": timeout}}
     callers = [threading.Thread(target=execute, args=(function, {}, str(n))) for n in range(16)]
