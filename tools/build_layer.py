@@ -33,7 +33,11 @@ import bootstrap
 ROOT = bootstrap.ROOT
 CACHE = ROOT / ".aws-sam" / "layers"
 PLATFORMS = {"arm64": "aarch64-manylinux_2_28", "x86_64": "x86_64-manylinux_2_28"}
-SOURCES = {"deps": [], "imaging": ["layers/imaging/packshot_weights"], "core": ["layers/core/packshot"]}
+SOURCES = {
+    "deps": [],
+    "imaging": ["layers/imaging/packshot_weights", "layers/imaging/packshot_sets"],
+    "core": ["layers/core/packshot"],
+}
 
 # The services that packages and functions talk to; "s3" also signs URLs.
 SERVICES = {"dynamodb", "events", "kms", "s3", "secretsmanager", "sqs", "stepfunctions"}

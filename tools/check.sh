@@ -21,7 +21,7 @@ check() { # check NAME COMMAND...: one line when all is well, the output when it
 
 # Rooms are checked as soon as they exist.
 typed=()
-for room in layers/core/packshot layers/imaging/packshot_weights admin/packshot_admin client/packshot_client simulators bench tools functions; do
+for room in layers/core/packshot layers/imaging/packshot_weights layers/imaging/packshot_sets admin/packshot_admin client/packshot_client simulators bench tools functions; do
     [[ -n $(find "$room" -name '*.py' -print -quit 2>/dev/null) ]] && typed+=("$room")
 done
 

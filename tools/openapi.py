@@ -102,6 +102,23 @@ OPERATIONS: Mapping[str, Operation] = {
     "POST quotes": Operation(
         "quote", "What a job would cost", "Jobs", {200: "QuoteItem"}, body="JobRequest", scope="jobs:read"
     ),
+    "POST checks": Operation(
+        "checkPicture",
+        "Measure any picture by the rules of marketplaces",
+        "Marketplaces",
+        {200: "ChecksItem"},
+        body="CheckRequest",
+        scope="jobs:read",
+    ),
+    "POST fixes": Operation(
+        "fixPicture",
+        "Mend a picture for marketplaces: a job with one picture for each",
+        "Marketplaces",
+        {202: "JobItem", 200: "JobItem"},
+        body="FixRequest",
+        scope="jobs:write",
+        refuses=(402, 409),
+    ),
     "GET models": Operation("listModels", "The models", "Catalogue", {200: "ModelList"}, scope="jobs:read"),
     "GET presets": Operation(
         "listPresets", "The presets", "Catalogue", {200: "PresetList"}, query="PresetsQuery", scope="jobs:read"

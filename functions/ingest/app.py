@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from packshot import env
@@ -13,6 +14,8 @@ from packshot.aws.profiles import ProfileTable
 from packshot.aws.timing import TimingTable
 from packshot.egress import Egress
 from packshot.messages import each
+from packshot.steps.cutouts import Cutouts
+from packshot.steps.faithful import Examiner
 from packshot.steps.ingest import Importer, ingest
 from packshot.steps.library import Librarian, look
 
@@ -26,18 +29,22 @@ class Settings:
     outputs_bucket: str
     egress_local: str
     simulators_url: str
+    studio_weights: str
 
 
 settings = env.load(Settings)
 egress = Egress(local=settings.egress_local == "1")
+uploads, outputs = Bucket(settings.uploads_bucket), Bucket(settings.outputs_bucket)
 assets, profiles = AssetTable(settings.table_name), ProfileTable(settings.table_name)
-librarian = Librarian(assets, profiles, Bucket(settings.uploads_bucket), egress)
+librarian = Librarian(assets, profiles, uploads, egress)
+cutouts = Cutouts(outputs, Path(settings.studio_weights) if settings.studio_weights else None)
 room = Importer(
     JobTable(settings.table_name),
-    Bucket(settings.outputs_bucket),
+    outputs,
     egress,
     lambda: time.time_ns() // 1_000_000,
     TimingTable(settings.table_name),
+    Examiner(cutouts, uploads, outputs, egress),
     settings.simulators_url,
 )
 

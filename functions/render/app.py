@@ -12,6 +12,7 @@ from packshot.aws.pictures import Bucket
 from packshot.aws.timing import TimingTable
 from packshot.egress import Egress
 from packshot.messages import each
+from packshot.steps.cutouts import Cutouts
 from packshot.steps.render import Darkroom, render
 from packshot.steps.reuse import Archive
 
@@ -37,7 +38,7 @@ room = Darkroom(
     now_ms,
     TimingTable(settings.table_name),
     Archive(jobs, ClaimTable(settings.table_name), outputs, now_ms),
-    Path(settings.studio_weights) if settings.studio_weights else None,
+    Cutouts(outputs, Path(settings.studio_weights) if settings.studio_weights else None),
 )
 
 

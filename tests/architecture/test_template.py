@@ -18,11 +18,11 @@ ROOT = Path(__file__).resolve().parents[2]
 Resource = dict[str, Any]
 
 # Functions that a stranger can make run, all others have a queue, a stream or a clock in front.
-PUBLIC = {"SubmitFunction", "QueryFunction", "ProviderWebhookFunction"}
+PUBLIC = {"SubmitFunction", "QueryFunction", "CheckFunction", "ProviderWebhookFunction"}
 # The only actions that know no resource.
 LOG_DELIVERY = re.compile(r"logs:(\w*LogDelivery|ListLogDeliveries|PutResourcePolicy|Describe\w+)")
 # Functions that open pictures. numpy starts a thread for each processor unless it is told not to.
-IMAGING = {"DispatchFunction", "RenderFunction", "IngestFunction"}
+IMAGING = {"CheckFunction", "DispatchFunction", "RenderFunction", "IngestFunction"}
 
 
 @cache
@@ -224,6 +224,7 @@ def test_every_route_leads_to_a_function() -> None:
         "GET /v1/phota/webhook-secret": "SubmitFunction",  # opens a sealed secret
         "POST /hooks/{provider}/{account}/{job}/{call}/{attempt}/{token}": "ProviderWebhookFunction",
         "POST /hooks/{provider}": "ProviderWebhookFunction",
+        "POST /packshot/v1/checks": "CheckFunction",  # has the imaging layer
         "$default": "QueryFunction",
     }
     assert all(i["PayloadFormatVersion"] == "2.0" for i in integrations.values())

@@ -21,6 +21,8 @@ import boto3
 from moto import mock_aws
 from moto.dynamodb.models import dynamodb_backends
 
+from packshot.fidelity import Fidelity
+from packshot.steps import faithful
 from tests.flow import asl
 from tests.table import SCHEMA
 
@@ -30,6 +32,7 @@ REGION = "us-east-1"
 FUNCTIONS = (
     "submit",
     "query",
+    "check",
     "provider_webhook",
     "upload",
     "dispatch",
@@ -42,6 +45,9 @@ FUNCTIONS = (
 )
 QUEUES = {"dispatch": "dispatch", "render": "render", "ingest": "ingest", "callbacks": "callback", "uploads": "upload"}
 """Which function reads which queue."""
+
+
+SAME = Fidelity(silhouette=1.0, colour_delta_e=0.0, light_change=0.0, colour_moved=0.0, marks=1.0, scale=1.0, found=1.0)
 
 
 class Killed(BaseException):
@@ -84,6 +90,7 @@ class World:
     waiting: list[Message] = field(default_factory=list)
     ticks: list[Callable[[], bool]] = field(default_factory=list)
     """What else moves with the clock: each does what is due, and says whether anything was."""
+    fidelity: Fidelity | None = SAME
     twice: bool = False
     """Deliver every stream batch and every message a second time."""
 
@@ -123,6 +130,8 @@ class World:
             names = ("provider", "account", "job", "call", "attempt", "token")
             event["pathParameters"] = dict(zip(names, path.split("/")[2:], strict=False))
             name = "provider_webhook"
+        elif path == "/packshot/v1/checks" and method == "POST":
+            name = "check"
         else:
             name = "query" if method in ("GET", "HEAD") else "submit"
         reply = self.invoke(name, event)
@@ -246,7 +255,8 @@ def _record(image: Mapping[str, Any]) -> dict[str, Any]:
 
 @contextmanager
 def world(monkeypatch: Any, egress: Callable[..., Any]) -> Iterator[World]:
-    """A fresh world; `egress` stands in for the network."""
+    """A fresh world; `egress` stands in for the network. Looking for a product in each of thousands of pictures would
+    take hours: every one is `SAME`, until a test gives `made.fidelity` another value, or `None` for the real look."""
     clock = Clock()
     with mock_aws():
         made = World(clock)
@@ -277,6 +287,12 @@ def world(monkeypatch: Any, egress: Callable[..., Any]) -> Iterator[World]:
         }.items():
             monkeypatch.setenv(name, value)
         monkeypatch.setattr("packshot.egress.Egress", egress)
+        real = faithful.Examiner.__call__
+
+        def examine(self: faithful.Examiner, job: Any, brief: Any) -> Any:
+            return real(self, job, brief) if made.fidelity is None else lambda _: made.fidelity
+
+        monkeypatch.setattr(faithful.Examiner, "__call__", examine)
         for name in FUNCTIONS:
             module = import_module(f"functions.{name}.app")
             made.functions[name] = reload(module)

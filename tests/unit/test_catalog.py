@@ -14,7 +14,9 @@ from packshot.providers import NAMES, load
 from packshot.providers.replicate import MODELS
 
 ACCEPTS = {"prompt", "negative_prompt", "preset", "seed", "quality", "exact_size", "guidance", "strength", "detail",
-           "scale", "background", "like_input"}  # fmt: skip
+           "scale", "background", "like_input", "box", "point", "adjust"}  # fmt: skip
+READ = {"words", "erases"}  # how a model reads its prompt
+HINTS = {"box", "point"}
 NOT_MADE = {"gpt-image-1", "gpt-image-1-mini", "dall-e-2", "dall-e-3"}
 PUBLISHED = {"nanobanana2": 5, "nanobananapro": 8, "nanobanana": 3, "kontext-pro": 3, "kontext-max": 3, "seedream": 3,
              "gpt-high": 8, "gpt-medium": 3, "gpt-low": 2}  # fmt: skip
@@ -64,8 +66,8 @@ def test_an_operation_takes_its_pictures_and_no_unknown_wish() -> None:
         least = {"generate": 0, "remix": 2}.get(operation, 1)
         assert skill.min_images >= least, name
         assert operation not in ("remove_background", "upscale", "inpaint") or skill.max_images == 1, name
-        assert skill.accepts <= ACCEPTS, name
-        assert skill.accepts - {"exact_size"} <= set(Brief.__dataclass_fields__), name
+        assert skill.accepts <= ACCEPTS | READ and (not skill.accepts & READ or "prompt" in skill.accepts), name
+        assert skill.accepts - {"exact_size"} - READ <= set(Brief.__dataclass_fields__), name
         assert "preset" not in skill.accepts or operation == "generate", name
         assert operation in ("generate", "edit", "remix", "inpaint") or "exact_size" not in skill.accepts or (
             "like_input" in skill.accepts
@@ -82,17 +84,20 @@ def test_a_replicate_skill_asks_for_no_more_than_its_translation_takes() -> None
             assert "prompt" in skill.accepts, model.id
 
 
-def test_the_studio_comes_first_and_does_all_but_what_needs_words() -> None:
+def test_the_studio_comes_first_and_does_all_but_what_needs_imagination() -> None:
     first, second, *_ = models().values()
     assert (first.id, second.id) == ("studio", "nanobanana2")
     wanted = {
-        "generate": (1, 1, {"preset", "seed", "exact_size", "like_input", "quality"}),
-        "remove_background": (1, 1, {"background", "quality", "like_input"}),
+        "generate": (1, 1, {"preset", "seed", "exact_size", "like_input", "quality", "adjust", "prompt",
+                            "negative_prompt", "words", *HINTS}),
+        "remove_background": (1, 1, {"background", "quality", "like_input", *HINTS}),
         "upscale": (1, 1, {"scale", "strength", "quality", "like_input"}),
         "enhance": (1, 1, {"strength", "quality", "like_input"}),
-        "relight": (1, 1, {"quality", "like_input"}),
-        "remix": (2, 2, {"seed", "quality", "exact_size", "like_input"}),
-    }
+        "relight": (1, 1, {"strength", "quality", "like_input"}),
+        "remix": (2, 2, {"seed", "quality", "exact_size", "like_input", *HINTS}),
+        "inpaint": (1, 1, {"prompt", "erases", "seed", "quality", "like_input"}),
+        "fix": (1, 1, HINTS),
+    }  # fmt: skip
     seen = {name: (one.min_images, one.max_images, set(one.accepts)) for name, one in first.operations.items()}
     assert seen == wanted
 
@@ -102,7 +107,12 @@ def test_every_operation_is_somebodys_and_a_mask_is_one_models() -> None:
     able = {
         wanted: {model.id for model, operation, _ in skills() if operation == wanted} for wanted in get_args(Operation)
     }
-    assert able["inpaint"] >= {"flux-fill", "stability-inpaint", "gpt-image-2.5-flare"}
+    assert able["fix"] == {"studio"} and able["inpaint"] >= {
+        "studio",
+        "flux-fill",
+        "stability-inpaint",
+        "gpt-image-2.5-flare",
+    }
     assert able["remove_background"] >= {"studio", "birefnet", "photoroom", "claid"}
     assert able["upscale"] >= {"studio", "stability-upscale", "claid"}
 

@@ -14,13 +14,24 @@ from packshot.job import Job
 from packshot.providers import NAMES, load
 
 PHOTO = (Image("asset", "as_1"),)
+MASKED = (*PHOTO, Image("asset", "as_2", "mask"))
 STUDIO = Brief("generate", "studio", images=PHOTO)
 FLUX = Brief("generate", "flux-2", "a cup", aspect_ratio="1:1")
 REFUSED = [
     (replace(STUDIO, images=()), "images"),
     (replace(STUDIO, images=PHOTO * 2), "images"),
-    (replace(STUDIO, prompt="on marble"), "prompt"),
-    (replace(STUDIO, negative_prompt="hands"), "negative_prompt"),
+    (replace(STUDIO, operation="enhance", prompt="on marble"), "prompt"),
+    (
+        replace(STUDIO, operation="remix", images=(*PHOTO, Image("asset", "as_2", "reference")), adjust=("exposure",)),
+        "adjust",
+    ),
+    (replace(FLUX, box=(0.1, 0.1, 0.9, 0.9)), "subject_box"),
+    (replace(FLUX, point=(0.5, 0.5)), "subject_point"),
+    (replace(STUDIO, channels=("amazon", "etsy"), count=3), "count"),
+    (replace(STUDIO, operation="remove_background", like_input=True, channels=("amazon",)), "channels"),
+    (replace(STUDIO, operation="fix"), "channels"),
+    (replace(STUDIO, operation="edit"), "operation"),
+    (replace(STUDIO, operation="inpaint", prompt="add a bow", images=MASKED), "prompt"),
     (replace(STUDIO, preset="nothing"), "preset"),
     (replace(FLUX, prompt=""), "prompt"),
     (replace(FLUX, negative_prompt="hands"), "negative_prompt"),
@@ -31,7 +42,7 @@ REFUSED = [
     (replace(FLUX, images=PHOTO * 9), "images"),
     (replace(FLUX, model="nanobanana2", seed=1), "seed"),
     (replace(FLUX, count=11), "count"),
-    (replace(STUDIO, operation="inpaint"), "operation"),
+    (replace(STUDIO, operation="inpaint"), "mask"),
     (replace(STUDIO, operation="remix"), "reference"),
     (replace(STUDIO, images=(*PHOTO, Image("asset", "as_2", "reference"))), "reference"),
     (replace(STUDIO, images=(*PHOTO, Image("asset", "as_2", "mask"))), "mask"),
@@ -53,7 +64,11 @@ def test_a_wish_that_the_model_cannot_express_is_refused_by_its_field(brief: Bri
 
 @pytest.mark.parametrize(
     "brief",
-    [STUDIO, FLUX, replace(STUDIO, seed=0, quality=90, preset="luxury", count=10, resolution="4K", aspect_ratio="7:3"),
+    [STUDIO, FLUX, replace(STUDIO, prompt="on ice", negative_prompt="hands", point=(0.5, 0.5), adjust=("exposure",)),
+     replace(STUDIO, channels=("amazon", "etsy"), count=2), replace(FLUX, channels=("amazon", "etsy"), count=2),
+     replace(STUDIO, operation="inpaint", prompt="remove the tag", images=MASKED, like_input=True),
+     replace(STUDIO, operation="fix", channels=("zalando",), aspect_ratio="1:1"),
+     replace(STUDIO, seed=0, quality=90, preset="luxury", count=10, resolution="4K", aspect_ratio="7:3"),
      replace(FLUX, images=PHOTO, aspect_ratio="auto", prompt="", preset="amazon")],
 )  # fmt: skip
 def test_what_it_can_express_is_accepted(brief: Brief) -> None:
@@ -104,11 +119,14 @@ def test_without_a_model_it_is_the_accounts_then_the_studio_then_the_first_that_
     assert settled(nameless).model == "studio"
     assert settled(nameless, choices={"generate": "seedream"}).model == "seedream"
     assert settled(nameless, choices={"upscale": "studio"}).model == "studio"
+    assert settled(replace(nameless, prompt="on oak, light from the left")).model == "studio"
     assert settled(replace(nameless, prompt="on ice")).model == "nanobanana2"
+    assert settled(replace(nameless, prompt="on ice"), "prompt").prompt == "on ice"
     assert settled(replace(nameless, prompt="on ice"), "prompt").model == "studio"
     assert settled(replace(nameless, operation="remove_background", like_input=True)).model == "studio"
-    inpaint = Brief("inpaint", "", "a lid", images=(*PHOTO, Image("asset", "as_2", "mask")), like_input=True)
+    inpaint = Brief("inpaint", "", "a lid", images=MASKED, like_input=True)
     assert settled(inpaint).model == "flux-fill"
+    assert settled(replace(inpaint, prompt="remove the lid")).model == "studio"
     assert settled(replace(nameless, model="flux-2"), choices={"generate": "studio"}).model == "flux-2"
 
 
@@ -127,7 +145,8 @@ def test_a_lenient_field_is_left_out_where_it_cannot_be_heard_and_nowhere_else()
     heard = settled(asked, "negative_prompt", "guidance", "detail")
     assert (heard.prompt, heard.negative_prompt, heard.seed) == ("a cup\nAvoid: hands", "", 3)
     assert heard.guidance is None and heard.detail is None
-    silent = settled(replace(STUDIO, prompt="on ice", negative_prompt="hands"), "prompt", "negative_prompt")
+    image = replace(STUDIO, operation="enhance", prompt="on ice", negative_prompt="hands")
+    silent = settled(image, "prompt", "negative_prompt")
     assert (silent.prompt, silent.negative_prompt) == ("", "")
     with pytest.raises(CallerError) as refused:
         settled(asked, "negative_prompt", "guidance")
@@ -146,7 +165,7 @@ def test_the_catalogue_names_only_what_exists() -> None:
         assert model.credits >= 1 and model.operations
         for operation, skill in model.operations.items():
             assert operation in OPERATIONS
-            known = set(planning._OPTIONAL) | {"exact_size", "like_input"}
+            known = set(planning._OPTIONAL) | {"exact_size", "like_input", "words", "erases"}
             assert skill.accepts <= known and 0 <= skill.min_images <= skill.max_images
         for route in model.routes:
             assert route.provider in NAMES and load(route.provider).deadline <= model.deadline

@@ -42,9 +42,26 @@ SEEDS: dict[str, dict[str, Any]] = {
         "guidance": 7.5,
         "detail": "low",
         "background": "white",
+        "subject_box": [0.1, 0.1, 0.9, 0.9],
+        "subject_point": [0.5, 0.5],
+        "channels": ["amazon"],
+        "fidelity": "strict",
+        "adjust": ["exposure"],
         "quality": 80,
         "seed": 7,
         "format": "png",
+        "delivery": "urls",
+        "keep": True,
+        "callback_url": "https://a.example/h",
+        "metadata": {"a": "b"},
+        "external_id": "x",
+    },
+    "CheckRequest": {"image": "https://a.example/x", "channels": ["amazon", "etsy"], "filename": "x.jpg"},
+    "FixRequest": {
+        "image": "https://a.example/x",
+        "channels": ["amazon"],
+        "subject_box": [0.1, 0.1, 0.9, 0.9],
+        "subject_point": [0.5, 0.5],
         "delivery": "urls",
         "keep": True,
         "callback_url": "https://a.example/h",
@@ -213,6 +230,7 @@ def test_the_examples_of_the_models_are_good() -> None:
 def test_defaults_are_the_briefs_own() -> None:
     brief = Brief("generate", "")
     ours = {"model": None, "images": [], "reference": None, "mask": None, "profiles": [], "like_input": None}
+    ours |= dict.fromkeys(("subject_box", "subject_point", "channels", "adjust"))
     for name, its in models.JobRequest.model_fields.items():
         mine = its.get_default(call_default_factory=True)
         assert mine == (ours[name] if name in ours else getattr(brief, name))

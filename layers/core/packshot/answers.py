@@ -9,12 +9,15 @@ from packshot.job import Cap, Credits, Job, Output
 
 @dataclass(frozen=True, slots=True)
 class OutputView:
-    """An output, where it can be had until `expires` (ms; None: for good), and its bytes when they were asked for."""
+    """An output, where it can be had until `expires` (ms; None: for good), and its bytes when they were asked for.
+    `file_name` and `alt` (a text for those who do not see it) follow from the job's metadata."""
 
     output: Output
     url: str
     expires: int | None
     data: bytes | None = None
+    file_name: str | None = None
+    alt: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,14 @@ class Price:
     count: int
     total: int
     available: Credits
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What was measured on a picture, and one report for each channel that was asked for."""
+
+    measured: Mapping[str, object]
+    reports: tuple[Mapping[str, object], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +278,7 @@ Answer = (
     | JobViews
     | JobPage
     | Price
+    | Checked
     | Catalogue
     | Entry
     | Asset

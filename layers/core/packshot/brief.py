@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self, get_args
 
-Operation = Literal["generate", "edit", "remix", "enhance", "upscale", "remove_background", "relight", "inpaint"]
+Operation = Literal["generate", "edit", "remix", "enhance", "upscale", "remove_background", "relight", "inpaint", "fix"]
 OPERATIONS: tuple[Operation, ...] = get_args(Operation)
 Format = Literal["png", "jpg", "webp"]
 Resolution = Literal["1K", "2K", "4K"]
@@ -12,6 +12,11 @@ Delivery = Literal["urls", "bytes", "links"]
 """`links` are lasting addresses, as long as the picture lasts; `urls` are presigned for a day."""
 Detail = Literal["low", "medium", "high"]
 Role = Literal["product", "reference", "mask", "profile"]
+Channel = Literal["amazon", "google", "walmart", "ebay", "etsy", "shopify", "zalando", "meta", "tiktok"]
+CHANNELS: tuple[Channel, ...] = get_args(Channel)
+"""The marketplaces whose rules are known: `catalog/marketplaces.json`."""
+Gate = Literal["strict", "balanced", "creative"]
+Adjust = Literal["white_balance", "exposure", "relight"]
 
 LONG_SIDE: Mapping[str, int] = {"1K": 1024, "2K": 2048, "4K": 4096}
 """The longer side of a picture at each resolution, in pixels."""
@@ -23,6 +28,8 @@ MIN_SIDE, MAX_SIDE = 512, 4096
 
 _SPELT_OUT = ("count", "aspect_ratio", "resolution", "format", "delivery")
 """Stored even at their defaults, so that a job keeps its meaning when a default changes."""
+
+_TUPLES = {"look", "box", "point", "channels", "adjust"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +58,10 @@ class Brief:
     mask_kind   what a mask's changed places are: white, black, or transparent
     background  what stands behind the product, where an operation leaves it open
     look        (version, prompt, studio set) of an account's own preset, as it was when the job was taken
+    box, point  where the product is, as shares of the first picture: (left, top, right, bottom), (x, y)
+    channels    the marketplaces that the pictures are for, one picture each, in this order
+    fidelity    how much a picture may differ from the product that was given, before it is no longer delivered
+    adjust      what may be corrected about the product's own light and colours
     keep        the outputs never expire
     cache       equal jobs share their pictures; None: where the seed is fixed
     prefer      how to choose among the model's routes (`routing`); None: as the key, or the catalogue, says
@@ -77,6 +88,11 @@ class Brief:
     detail: Detail | None = None
     mask_kind: Literal["white", "black", "transparent"] = "white"
     background: Literal["transparent", "white"] | None = None
+    box: tuple[float, float, float, float] | None = None
+    point: tuple[float, float] | None = None
+    channels: tuple[Channel, ...] = ()
+    fidelity: Gate | None = None
+    adjust: tuple[Adjust, ...] = ()
     quality: int | None = None
     seed: int | None = None
     format: Format = "jpg"
@@ -99,7 +115,7 @@ class Brief:
                 continue
             if name == "images":
                 value = [_image(image) for image in self.images]
-            raw[name] = dict(value) if name == "metadata" else list(value) if name == "look" else value
+            raw[name] = dict(value) if name == "metadata" else list(value) if isinstance(value, tuple) else value
         return raw
 
     @classmethod
@@ -107,8 +123,8 @@ class Brief:
         """The inverse of `dump`."""
         fields = {name: value for name, value in raw.items() if name in cls.__dataclass_fields__}
         fields["images"] = tuple(Image(*image) for image in raw.get("images", ()))
-        if "look" in fields:
-            fields["look"] = tuple(fields["look"])
+        for name in _TUPLES & fields.keys():
+            fields[name] = tuple(fields[name])
         return cls(**fields)
 
     def of(self, *roles: Role) -> tuple[Image, ...]:

@@ -97,7 +97,7 @@ def decode(data: bytes) -> Picture:
             image = Image.open(io.BytesIO(data), formats=tuple(FORMATS.values()))
             _check_header(image)
             image.load()
-            return Picture(_upright(image))
+            return Picture(upright(image))
     except BadPicture:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -113,20 +113,24 @@ def _refusal(data: bytes) -> BadPicture:
     return BadPicture("not_an_image", "this file is not a picture")
 
 
-def _check_header(image: Image.Image) -> None:
-    width, height = image.size
+def check_size(width: int, height: int) -> None:
+    """Raise BadPicture for sides, or a ratio of them, that are not taken."""
     if min(width, height) < SMALLEST_SIDE:
         raise BadPicture("too_small", f"each side must have at least {SMALLEST_SIDE} pixels")
     if max(width, height) > LARGEST_SIDE or width * height > MOST_PIXELS:
         raise BadPicture("too_large", f"at most {LARGEST_SIDE} pixels a side and {MOST_PIXELS // 1_000_000} megapixels")
     if max(width, height) > WIDEST_RATIO * min(width, height):
         raise BadPicture("bad_ratio", f"one side may be at most {WIDEST_RATIO} times the other")
+
+
+def _check_header(image: Image.Image) -> None:
+    check_size(*image.size)
     # Phones write MPO: a JPEG followed by previews or a gain map. Its first picture is the photograph.
     if image.format != "MPO" and getattr(image, "n_frames", 1) != 1:
         raise BadPicture("animated", "send a still picture, not an animation")
 
 
-def _upright(image: Image.Image) -> NDArray[np.uint8]:
+def upright(image: Image.Image) -> NDArray[np.uint8]:
     """Apply orientation and colour profile; return 8-bit RGB, or RGBA if anything is transparent."""
     try:
         image = ImageOps.exif_transpose(image)

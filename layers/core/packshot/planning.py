@@ -27,7 +27,13 @@ _OPTIONAL = (
     "guidance",
     "detail",
     "background",
+    "box",
+    "point",
+    "adjust",
 )
+FIELDS = {"box": "subject_box", "point": "subject_point"}
+"""What callers call a field that is not called so here."""
+
 _OWN_SIZE = ("remove_background", "upscale")
 """Operations that never change a picture's shape."""
 
@@ -61,6 +67,8 @@ def settle(
         if skill is None or not skill.routes or not usable(model):
             continue
         try:
+            if "words" in skill.accepts and "prompt" not in lenient:
+                _check_words(brief, model)
             return _fit(brief, model, lenient)
         except CallerError as error:
             refusals.append(error)
@@ -76,6 +84,17 @@ def model_of(name: str) -> Model:
         known = ", ".join(models())
         raise CallerError("unknown_model", f"There is no model of that name. Known: {known}.", field="model")
     return model
+
+
+def _check_words(brief: Brief, model: Model) -> None:
+    """A model that knows a few words only is not chosen for a brief that has others; who names it gets told of them."""
+    if not (brief.prompt or brief.negative_prompt):
+        return
+    from packshot import words  # not at the top: most briefs name a model, and each cold start would pay for it
+
+    unknown = words.read(brief.prompt, brief.negative_prompt).ignored
+    if unknown:
+        raise CallerError("unsupported_by_model", f"{model.id}: does not know {', '.join(unknown[:5])}", field="prompt")
 
 
 def _fit(brief: Brief, model: Model, lenient: frozenset[str]) -> tuple[Brief, Model]:
@@ -110,8 +129,13 @@ def check(brief: Brief, model: Model) -> None:
     _check_pictures(brief, skill, refuse)
     for name in _OPTIONAL:
         pinned = name == "detail" and brief.detail == model.detail
-        if getattr(brief, name) not in (None, "") and name not in skill.accepts and not pinned:
-            raise refuse(name, f"has no {name}")
+        if getattr(brief, name) not in (None, "", ()) and name not in skill.accepts and not pinned:
+            raise refuse(FIELDS.get(name, name), f"has no {FIELDS.get(name, name)}")
+    if "erases" in skill.accepts and brief.prompt:
+        from packshot import words  # not at the top: few briefs come here, and each cold start would pay for it
+
+        if words.adds_something(brief.prompt):
+            raise refuse("prompt", "can only take something away: write what to remove")
     if brief.width is not None and "exact_size" not in skill.accepts:
         raise refuse("width", "takes an aspect ratio and a resolution, not an exact size")
     if brief.like_input and "like_input" not in skill.accepts:
@@ -127,10 +151,22 @@ def check(brief: Brief, model: Model) -> None:
         raise CallerError(
             "invalid_field", "auto takes the shape of the first picture; there is none.", field="aspect_ratio"
         )
+    _check_channels(brief, refuse)
     if brief.count > model.max_count:
         raise refuse("count", f"makes at most {model.max_count}")
-    if brief.count > 1 and not skill.accepts & _VARY:
+    if brief.count > 1 and not brief.channels and not skill.accepts & _VARY:
         raise refuse("count", f"a second picture of {_said(brief)} would be the first again: ask for 1")
+
+
+def _check_channels(brief: Brief, refuse: Callable[[str, str], CallerError]) -> None:
+    if not brief.channels:
+        if brief.operation == "fix":
+            raise CallerError("missing_field", "fix needs the channels to mend for.", field="channels")
+        return
+    if brief.count != len(brief.channels):
+        raise CallerError("invalid_field", "Each channel gets one picture: leave count out.", field="count")
+    if brief.operation in _OWN_SIZE:
+        raise refuse("channels", f"{_said(brief)} keeps the picture as it is, and a channel has its own size")
 
 
 def _check_pictures(brief: Brief, skill: Skill, refuse: Callable[[str, str], CallerError]) -> None:

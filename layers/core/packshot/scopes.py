@@ -7,6 +7,7 @@ from packshot import wishes as w
 SCOPES: Mapping[type, str] = {
     w.Submit: "jobs:write",
     w.Quote: "jobs:read",
+    w.Check: "jobs:read",
     w.GetJob: "jobs:read",
     w.GetJobs: "jobs:read",
     w.ListJobs: "jobs:read",

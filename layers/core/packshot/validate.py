@@ -120,6 +120,8 @@ def _explain(schema: Mapping[str, Any], found: "ErrorDetails") -> dict[str, str 
     for step in found["loc"]:
         node = _inner(node)
         if isinstance(step, int):
+            while node["type"] == "nullable":  # one that says what it allows keeps its cover in `_inner`
+                node = node["schema"]
             node, path = node["items_schema"], f"{path}[{step}]"
         elif node["type"] == "typed-dict":
             node, path = node["fields"].get(step, {}).get("schema", {}), _printable(step)

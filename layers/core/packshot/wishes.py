@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from packshot.brief import Brief
+from packshot.brief import Brief, Channel, Image
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,17 @@ class Quote:
     price: int | None = None
     lenient: frozenset[str] = frozenset()
     profiles: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Measure a picture by the rules of marketplaces: the one named by `image`, or `data` that came in the request.
+    `name` is what its file is called there."""
+
+    channels: tuple[Channel, ...]
+    name: str | None = None
+    image: Image | None = None
+    data: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -357,44 +368,10 @@ class Document:
 
 
 Wish = (
-    Say
-    | Submit
-    | Quote
-    | GetJob
-    | GetJobs
-    | ListJobs
-    | CancelJob
-    | ListModels
-    | ListPresets
-    | GetPreset
-    | PutPreset
-    | DeletePreset
-    | PutAsset
-    | ImportAsset
-    | PresignAsset
-    | ListAssets
-    | GetAsset
-    | DeleteAsset
-    | GetPicture
-    | CreateProfile
-    | ListProfiles
-    | GetProfile
-    | GetProfilePicture
-    | DeleteProfile
-    | GetAccount
-    | ChangeAccount
-    | PutProviderKey
-    | DeleteProviderKey
-    | GetUsage
-    | GetCallbackSecret
-    | CreateEndpoint
-    | ListEndpoints
-    | ChangeEndpoint
-    | DeleteEndpoint
-    | RotateEndpoint
-    | TestEndpoint
-    | ListDeliveries
-    | ReplayDelivery
-    | ReplayRange
-    | Document
-)
+    Say | Submit | Quote | Check | GetJob | GetJobs | ListJobs | CancelJob | ListModels | ListPresets | GetPreset
+    | PutPreset | DeletePreset | PutAsset | ImportAsset | PresignAsset | ListAssets | GetAsset | DeleteAsset
+    | GetPicture | CreateProfile | ListProfiles | GetProfile | GetProfilePicture | DeleteProfile | GetAccount
+    | ChangeAccount | PutProviderKey | DeleteProviderKey | GetUsage | GetCallbackSecret | CreateEndpoint
+    | ListEndpoints | ChangeEndpoint | DeleteEndpoint | RotateEndpoint | TestEndpoint | ListDeliveries
+    | ReplayDelivery | ReplayRange | Document
+)  # fmt: skip

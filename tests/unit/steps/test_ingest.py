@@ -7,9 +7,12 @@ import pytest
 
 from packshot import lifecycle, timing
 from packshot.brief import Brief
+from packshot.brief import Image as Given
 from packshot.egress import FetchFailed
 from packshot.errors import Stale
 from packshot.facts import Delivered, Intended
+from packshot.fidelity import Fidelity, verdict
+from packshot.fidelity.gates import LIMITS
 from packshot.job import Attempt, Call, Credits, Job, Route, State
 from packshot.steps.ingest import PATIENCE, Importer, TryAgain, ingest
 from tests.flow.conftest import photo
@@ -36,6 +39,7 @@ class World:
         self.stored: dict[str, bytes] = {}
         self.measured: list[tuple[str, int]] = []
         self.leaked: list[int] = []
+        self.look: Any = None
 
     def both(self, account: str, job_id: str) -> tuple[Job, Brief]:
         return self.job, self.brief
@@ -66,7 +70,8 @@ class World:
 
     def ingest(self, receives: int = 1) -> Job:
         here: Any = self
-        ingest(MESSAGE, room=Importer(here, here, here, lambda: NOW + 10_000, here), receives=receives)
+        room = Importer(here, here, here, lambda: NOW + 10_000, here, lambda job, brief: self.look)
+        ingest(MESSAGE, room=room, receives=receives)
         return self.job
 
 
@@ -139,3 +144,72 @@ def test_an_older_row_without_the_new_field_is_read() -> None:
     old = replace(world.job.calls[0].attempts[0], delivered=None)
     world.job = Job.load(replace(world.job, calls=(replace(world.job.calls[0], attempts=(old,)),)).dump())
     assert world.ingest().state is State.COMPLETED
+
+
+# ---------------------------------------------------------------------------------------------- is it still the same
+
+LIMIT = LIMITS["colour_delta_e"]
+TRUE = Fidelity(silhouette=1.0, colour_delta_e=0.0, stretch=1.0, scale=1.0, found=1.0)
+DOUBTFUL = replace(TRUE, colour_delta_e=(LIMIT.same + LIMIT.changed) / 2)
+ANOTHER = replace(TRUE, colour_delta_e=2 * LIMIT.changed)
+GATES = [
+    (gate, found, kept)
+    for gate, rows in {"strict": (1, 0, 0), "balanced": (1, 1, 0), "creative": (1, 1, 1), None: (1, 1, 1)}.items()
+    for found, kept in zip((TRUE, DOUBTFUL, ANOTHER), rows, strict=True)
+]
+
+
+def shown(found: Any, gate: Any, images: int = 1) -> World:
+    """A job with a product of its own, whose pictures all look like `found`, or one after the other."""
+    world = World(images, urls(images))
+    world.brief = replace(world.brief, images=(Given("asset", "as_1"),), fidelity=gate)
+    each = iter(found if isinstance(found, list) else [found] * images)
+    world.look = lambda picture: next(each)
+    return world
+
+
+@pytest.mark.parametrize(("gate", "found", "kept"), GATES)
+def test_a_gate_holds_back_what_it_says(gate: Any, found: Fidelity, kept: int) -> None:
+    world = shown(found, gate)
+    job = world.ingest()
+    if kept:
+        report = job.outputs[0].report
+        assert job.state is State.COMPLETED and job.charged == Credits(0, 3)
+        assert report["fidelity"]["verdict"] == verdict(found, gate or "creative")
+        assert report.get("check", []) == ([] if found is TRUE else ["fidelity"])
+    else:
+        assert job.failure is not None and job.failure.code == "product_changed" and job.state is State.FAILED
+        assert (job.refunded, world.stored, world.leaked) == (job.reserved, {}, [45_000])
+
+
+def test_of_several_pictures_those_that_are_true_are_delivered_and_charged() -> None:
+    job = shown([TRUE, ANOTHER, TRUE], "strict", 3).ingest()
+    assert job.state is State.PARTIAL and [output.place for output in job.outputs] == [0, 2]
+    assert (job.charged, job.refunded) == (Credits(0, 6), Credits(0, 3))
+
+
+@pytest.mark.parametrize(("gate", "state"), [("strict", State.FAILED), ("balanced", State.COMPLETED)])
+def test_a_product_that_cannot_be_compared_is_never_called_the_same(gate: str, state: State) -> None:
+    world = shown(TRUE, gate)
+    world.look = None
+    job = world.ingest()
+    assert job.state is state
+    if state is State.FAILED:
+        assert job.failure is not None and job.failure.code == "product_unseen"
+    else:
+        assert job.outputs[0].report == {"check": ["not_compared"]}
+
+
+def test_words_alone_have_no_product_to_compare_with() -> None:
+    world = World(1, urls(1))
+    world.look = lambda picture: pytest.fail("nothing to look at")
+    assert world.ingest().outputs[0].report == {}
+
+
+def test_a_channel_gets_its_own_size_and_a_report_whoever_made_the_picture() -> None:
+    world = World(2, urls(2))
+    world.brief = replace(world.brief, width=None, height=None, channels=("amazon", "zalando"))
+    one, two = world.ingest().outputs
+    assert (one.width, one.height) == (2000, 2000) and two.height / two.width == pytest.approx(1.44, abs=0.01)
+    assert [output.report["compliance"]["channel"] for output in (one, two)] == ["amazon", "zalando"]
+    assert one.report["compliance"]["verdict"] == "warn"  # what Amazon asks for is known from others only

@@ -11,12 +11,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from packshot import studio
 from packshot.brief import Brief, Operation, frame
 from packshot.brief import Image as Given
 from packshot.catalog import models
 from packshot.errors import Stale
 from packshot.job import Call, Credits, Job, Route, State
-from packshot.steps.render import MAKERS, Darkroom, render
+from packshot.picture import decode
+from packshot.steps.cutouts import Cutouts
+from packshot.steps.make import MAKERS
+from packshot.steps.render import Darkroom, render
 
 NOW = 1_795_248_000_000
 MESSAGE = {"account": "acct_one", "job": "job_1", "call": 0}
@@ -34,6 +38,15 @@ def cut() -> bytes:
     out = io.BytesIO()
     image = Image.new("RGBA", (300, 200), (0, 0, 0, 0))
     image.paste((180, 40, 50, 255), (100, 50, 200, 170))
+    image.save(out, "PNG")
+    return out.getvalue()
+
+
+def marked(box: tuple[int, int, int, int] = (120, 60, 160, 100)) -> bytes:
+    """A mask of the cut product's size, white in a box."""
+    out = io.BytesIO()
+    image = Image.new("RGB", (300, 200))
+    image.paste((255, 255, 255), box)
     image.save(out, "PNG")
     return out.getvalue()
 
@@ -71,7 +84,7 @@ class World:
 
     def render(self) -> Job:
         here: Any = self
-        render(MESSAGE, room=Darkroom(here, here, here, here, lambda: NOW + 10_000, here, here))
+        render(MESSAGE, room=Darkroom(here, here, here, here, lambda: NOW + 10_000, here, here, Cutouts(here)))
         return self.job
 
     def made(self) -> list[np.ndarray]:
@@ -87,7 +100,7 @@ def brief(operation: Any, *roles: Any, **more: Any) -> Brief:
 
 
 def test_the_table_has_what_the_catalogue_promises() -> None:
-    assert set(MAKERS) == set(models()["studio"].operations) <= set(get_args(Operation))
+    assert {*MAKERS, "fix"} == set(models()["studio"].operations) <= set(get_args(Operation))
 
 
 @pytest.mark.parametrize(
@@ -101,16 +114,17 @@ def test_the_table_has_what_the_catalogue_promises() -> None:
         (brief("relight", like_input=True), (300, 200)),
         (brief("remix", "product", "reference", like_input=True), (300, 200)),
         (brief("remix", "product", "reference", width=512, height=640), (512, 640)),
+        (brief("inpaint", "product", "mask", like_input=True), (300, 200)),
     ],
     ids=lambda value: value.operation if isinstance(value, Brief) else "",
 )
 def test_each_operation_makes_its_picture_and_the_same_again(wish: Brief, size: tuple[int, int]) -> None:
-    pictures = (cut(), png(200, 200))[: len(wish.images)]
+    pictures = (cut(), marked() if wish.of("mask") else png(200, 200))[: len(wish.images)]
     world = World(wish, *pictures)
     (picture,) = world.made()
     assert (picture.shape[1], picture.shape[0]) == size
     (output,) = world.job.outputs
-    assert (output.width, output.height) == size and output.report["engine"] == "studio-1"
+    assert (output.width, output.height) == size and output.report["engine"] == "studio-2"
     assert set(world.job.timings) <= {"fetch", "cut_out", "compose", "store"}
     again = World(wish, *pictures)
     again.made()
@@ -180,8 +194,20 @@ def test_a_very_long_picture_is_no_fault(size: tuple[int, int]) -> None:
         (brief("remix", "product", "product"), [cut(), cut()], "image_missing", "images: "),
         (brief("enhance", "reference"), [cut()], "image_missing", "images: "),
         (brief("enhance"), [], "image_missing", "images[0]: "),
+        (brief("inpaint", "product", "mask"), [cut(), marked((0, 0, 0, 0))], "mask_nothing", "mask: "),
+        (brief("inpaint", "product", "mask"), [cut(), marked((0, 0, 300, 200))], "mask_nothing", "mask: "),
     ],
-    ids=["a side", "megapixels", "no product", "nothing to cut", "no reference", "no picture", "not there"],
+    ids=[
+        "a side",
+        "megapixels",
+        "no product",
+        "nothing to cut",
+        "no reference",
+        "no picture",
+        "not there",
+        "an empty mask",
+        "a full mask",
+    ],
 )
 def test_what_cannot_be_made_is_refused_for_good(wish: Brief, pictures: list[bytes], code: str, start: str) -> None:
     world = World(wish, *pictures)
@@ -189,3 +215,82 @@ def test_what_cannot_be_made_is_refused_for_good(wish: Brief, pictures: list[byt
     assert job.state == State.FAILED and job.outputs == ()
     assert job.failure is not None and job.failure.code == code and job.failure.message.startswith(start)
     assert not [key for key in world.objects if key.startswith("out/")]
+
+
+def report_of(wish: Brief, *pictures: bytes) -> dict[str, Any]:
+    """What was measured on the first picture."""
+    world = World(wish, *pictures)
+    world.made()
+    return dict(world.job.outputs[0].report)
+
+
+def test_every_wish_of_a_prompt_is_understood_or_ignored() -> None:
+    wish = brief("generate", prompt="on dark marble, light from the left, with a unicorn", width=512, height=512)
+    report = report_of(wish, cut())
+    assert report["understood"] == ["surface: dark-marble", "light: left"] and report["ignored"] == ["unicorn"]
+    assert str(report["plate"]).startswith("dark-marble")
+    plain = report_of(replace(wish, preset="amazon"), cut())
+    assert plain["understood"] == [] and set(plain["ignored"]) >= {"surface: dark-marble", "light: left"}
+
+
+def test_each_channel_gets_its_picture_from_one_cut_out() -> None:
+    world = World(brief("generate", count=2, channels=("amazon", "zalando"), aspect_ratio="1:1"), cut())
+    one, two = world.made()
+    assert one.shape == (2000, 2000, 3) and two.shape[0] / two.shape[1] == pytest.approx(1.44, abs=0.01)
+    assert len([key for key in world.objects if key.startswith("cutouts/")]) == 1
+    rules = (("amazon", "background"), ("zalando", "background_advised"))
+    for output, (name, rule) in zip(world.job.outputs, rules, strict=True):
+        report = output.report["compliance"]
+        assert output.key.endswith(".jpg") and output.content_type == "image/jpeg" and report["channel"] == name
+        assert {line["rule"]: line["verdict"] for line in report["lines"]}[rule] == "pass"
+    again = World(world.brief, cut())
+    again.made()
+    assert [one.sha256 for one in again.job.outputs] == [one.sha256 for one in world.job.outputs]
+
+
+def test_a_picture_that_complies_is_given_back_byte_for_byte_and_another_is_mended() -> None:
+    made = World(brief("generate", count=1, channels=("amazon",), aspect_ratio="1:1"), cut())
+    made.made()
+    (done,) = made.job.outputs
+    fix = brief("fix", count=1, channels=("amazon",), aspect_ratio="1:1")
+    same = World(fix, made.objects[done.key])
+    same.made()
+    assert same.job.outputs[0].sha256 == done.sha256 and same.job.outputs[0].report["fixed"] == []
+    world = World(fix, COFFEE)
+    world.made()
+    report = world.job.outputs[0].report
+    lines = {line["rule"]: line["verdict"] for line in report["compliance"]["lines"]}
+    assert report["fixed"] and lines["background"] == lines["size"] == "pass" and report["cutout_confidence"] > 0
+
+
+def test_a_fix_of_a_picture_without_a_product_mends_the_rest_and_says_so() -> None:
+    report = report_of(brief("fix", count=1, channels=("amazon",), aspect_ratio="1:1"), png(600, 400))
+    assert "no_product_found" in report["check"] and report["compliance"]["verdict"] != "pass"
+
+
+def test_the_product_is_corrected_only_where_that_is_asked_for() -> None:
+    wish = brief("generate", width=512, height=512)
+    assert "adjust_delta_e_mean" not in report_of(wish, cut())
+    report = report_of(replace(wish, adjust=("white_balance", "exposure")), COFFEE)
+    assert report["adjust_delta_e_mean"] >= 0 and report["delta_e_max"] <= 1.0
+
+
+def test_a_doubtful_cut_out_is_told_with_every_picture_made_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    sure = studio.cut_out(decode(cut()))
+    unsure = replace(sure, confidence=0.3, warnings=("several_products",))
+    monkeypatch.setattr(studio, "cut_out", lambda *_, **__: unsure)
+    for wish in (brief("generate", width=512, height=512), brief("remove_background", like_input=True)):
+        assert report_of(wish, cut())["check"][:2] == ["low_confidence", "several_products"]
+
+
+def test_hints_are_part_of_what_a_kept_cut_out_is_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(brief("remove_background", like_input=True), cut())
+    asked: list[Any] = []
+    real = studio.cut_out
+    monkeypatch.setattr(studio, "cut_out", lambda picture, **hints: asked.append(hints) or real(picture))
+    for more in ({}, {"box": (0.1, 0.1, 0.9, 0.9)}, {"point": (0.5, 0.5)}):
+        again = World(replace(world.brief, **more), cut())
+        again.objects |= {key: data for key, data in world.objects.items() if key.startswith("cutouts/")}
+        again.made()
+        world.objects |= again.objects
+    assert [hints["box"] or hints["point"] for hints in asked] == [None, (0.1, 0.1, 0.9, 0.9), (0.5, 0.5)]

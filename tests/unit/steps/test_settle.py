@@ -223,8 +223,9 @@ def test_settling_does_not_ask_whether_an_account_may_spend(status: str) -> None
 
 def test_what_may_stay_unheard_is_left_out_and_all_else_is_refused() -> None:
     wish = generate(PHOTO, model="studio", prompt="on a table", negative_prompt="hands")
-    refused("unsupported_by_model", "prompt", wish)
-    brief, _ = settle(wish, lenient=frozenset({"prompt", "negative_prompt"}))
+    still = replace(wish, operation="enhance")
+    refused("unsupported_by_model", "prompt", still)
+    brief, _ = settle(still, lenient=frozenset({"prompt", "negative_prompt"}))
     assert (brief.prompt, brief.negative_prompt) == ("", "")
     heard, _ = settle(replace(wish, model="flux-2"), lenient=frozenset({"prompt", "negative_prompt"}))
     assert (heard.prompt, heard.negative_prompt) == ("on a table\nAvoid: hands", "")

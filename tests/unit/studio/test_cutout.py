@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +45,22 @@ def test_absent_or_foreign_weights_are_a_fault_of_the_deployment(tmp_path: Path)
     np.savez(tmp_path / "other.npz", shapes=np.array([[1, 1, 3, 3]]), values=np.zeros(10, np.float32))
     with pytest.raises(WeightsMissing):
         net.load(tmp_path / "other.npz")
+
+
+def test_an_onnx_file_without_its_runtime_or_of_another_model_is_a_fault_of_the_deployment(tmp_path: Path) -> None:
+    file = tmp_path / "model.onnx"
+    file.write_bytes(b"no model")
+    with pytest.raises(WeightsMissing):
+        net.load(file)
+
+
+def test_onnxruntime_gives_the_same_alpha(coffee: Picture, cup: Cutout) -> None:
+    pytest.importorskip("onnxruntime", reason="onnxruntime is optional and not installed")
+    file = Path(os.environ.get("PACKSHOT_ONNX", "u2netp.onnx"))
+    if not file.exists():
+        pytest.skip("PACKSHOT_ONNX names no u2netp.onnx (see tools/weights.py for where it comes from)")
+    made = cut_out(coffee, weights=file)
+    assert np.abs(made.alpha.astype(int) - cup.alpha).max() <= 1 and made.box == cup.box
 
 
 def test_matting_finds_the_true_edge_from_a_vague_one() -> None:
@@ -109,11 +127,20 @@ def test_nothing_of_the_background_is_kept(cup: Cutout) -> None:
 def test_a_stored_cutout_comes_back_the_same(cup: Cutout) -> None:
     again = Cutout.from_bytes(cup.to_bytes())
     assert np.array_equal(again.rgb, cup.rgb) and np.array_equal(again.alpha, cup.alpha)
-    assert (again.box, again.confidence) == (cup.box, cup.confidence)
+    assert (again.box, again.confidence, again.warnings) == (cup.box, cup.confidence, cup.warnings)
+
+
+def test_warnings_are_stored_with_the_cutout(cup: Cutout) -> None:
+    warned = replace(cup, warnings=("touches_frame", "weak_outline"))
+    assert Cutout.from_bytes(warned.to_bytes()).warnings == ("touches_frame", "weak_outline")
+
+
+def test_the_same_picture_gives_the_same_bytes(small: Picture) -> None:
+    assert cut_out(small).to_bytes() == cut_out(small).to_bytes()
 
 
 @pytest.mark.parametrize(
-    "change", [lambda b: b[:-400], lambda b: b"", lambda b: b.replace(b'"version": 1', b'"version": 9')]
+    "change", [lambda b: b[:-400], lambda b: b"", lambda b: b.replace(b'"version": 2', b'"version": 1')]
 )
 def test_other_bytes_are_not_a_cutout(cup: Cutout, change: Callable[[bytes], bytes]) -> None:
     with pytest.raises(BadCutout):
@@ -152,14 +179,14 @@ def test_where_nothing_is_nothing_is_found(pixels: np.ndarray) -> None:
 def test_a_close_look_that_loses_half_the_product_is_overruled(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first look sees the whole disc, the second only its upper half: the product stays whole."""
 
-    def looks(pixels: np.ndarray, columns: int, rows: int, layers: tuple[net.Layer, ...]) -> np.ndarray:
+    def looks(pixels: np.ndarray, columns: int, rows: int, model: net.Model) -> np.ndarray:
         seen = (pixels[..., 0] > 145).astype(np.float32)  # the disc is red, the rest is not
         if pixels.shape[0] < 200:
             seen[pixels.shape[0] // 2 :] = 0
         return np.asarray(Image.fromarray(seen).resize((columns, rows)))
 
     monkeypatch.setattr("packshot.studio.find.saliency", looks)
-    found = find(on(blob(200, 200), (200, 60, 40), (90, 140, 160)), ())
+    found = find(on(blob(200, 200), (200, 60, 40), (90, 140, 160)), lambda x: x[0])
     rows, columns = found.sure.shape
     assert found.sure[int(rows * 0.62), columns // 2] > 0.9
     assert found.agreement < 0.8

@@ -105,7 +105,7 @@ def test_the_set_has_the_reference_s_colours_and_the_product_its_own(cup: Cutout
     assert near(out[4:60], wall) < 5 and near(out[-30:], floor) < 9
     pink = delta_e(lab(out.reshape(-1, 3)), lab(np.full((512 * 512, 3), (250, 20, 200), np.uint8)))
     assert pink.min() > 8, "nothing of the reference's own product comes along"
-    assert b"digitalsourcetype/compositeSynthetic" in made.data
+    assert b'digitalsourcetype/composite"' in made.data
     assert remix(cup, two_tone(wall, floor), Shot("remix", 512, 512, seed=4, format="png")) == made
 
 

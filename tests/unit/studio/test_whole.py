@@ -1,4 +1,4 @@
-"""What is done to the whole of a picture: alpha, bounded changes, enhanced colour and light, the same bytes again."""
+"""What is done to the whole of a picture: alpha, bounded changes, the same bytes again."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from packshot.studio import (
     tone,
     upscale,
 )
-from packshot.studio.colour import TO_LINEAR, to_srgb
 from tests.unit.studio.pictures import away, flat, lit_by, noisy, opened, with_alpha
 
 WHOLE: dict[str, Callable[..., Rendered]] = {"upscale": upscale, "enhance": enhance, "relight": relight}
@@ -92,64 +91,3 @@ def test_strips_leave_no_seam(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = tone.applied(picture.pixels, stops)
     monkeypatch.setattr(tone, "PIECE", 1)
     assert np.abs(tone.applied(picture.pixels, stops).astype(int) - whole).max() <= 1
-
-
-# ----------------------------------------------------------------------------------------------------------- enhance
-
-
-@pytest.mark.parametrize("light", [(1.0, 0.85, 0.62), (0.7, 0.9, 1.0)], ids=["warm", "cool"])
-def test_a_cast_over_greys_is_taken_away_and_a_neutral_picture_gets_none(light: tuple[float, float, float]) -> None:
-    grey = Picture(np.ascontiguousarray(noisy(low=40, top=200).pixels[..., :1].repeat(3, 2)))
-    tinted = lit_by(grey, *light)
-    made = opened(enhance(tinted, strength=1.0, format="png")).astype(float)
-    spread = lambda pixels: float(np.abs(pixels[..., 0].mean() - pixels[..., 2].mean()))  # noqa: E731
-    assert spread(made) < 0.4 * spread(tinted.pixels.astype(float))
-    report = enhance(grey, strength=1.0).report
-    assert report["gain_red"] == report["gain_green"] == report["gain_blue"] == 1
-
-
-def test_a_coloured_product_is_not_a_cast() -> None:
-    """Red stripes before a bluish wall: the edges say red, the greys say blue, so nothing is done."""
-    pixels = np.asarray(noisy(low=0, top=4).pixels[..., :1] + np.array([128, 134, 142], np.uint8))
-    pixels[30:90:8, 40:130] = (190, 40, 30)
-    report = enhance(Picture(pixels), strength=1.0).report
-    assert report["gain_red"] == report["gain_blue"] == pytest.approx(float(report["gain_green"]), abs=0.08)
-    assert abs(float(report["gain_red"]) - float(report["gain_blue"])) < 1e-3
-
-
-def test_a_dark_picture_gets_light_and_a_bright_one_none(small: Picture) -> None:
-    dark = lit_by(small, 0.3, 0.3, 0.3)
-    made = enhance(dark, format="png")
-    assert 0.1 < float(made.report["exposure_stops"]) <= 0.7
-    assert away(opened(made), small.pixels) < away(dark.pixels, small.pixels) - 2
-    assert enhance(noisy(low=200), format="png").report["exposure_stops"] == 0
-
-
-# ----------------------------------------------------------------------------------------------------------- relight
-
-
-def test_uneven_light_gets_even_and_the_key_comes_from_the_upper_left() -> None:
-    wall = noisy(320, 240, 120, 136)
-    ramp = np.linspace(0.35, 1, 320, dtype=np.float32)[None, :, None]
-    uneven = Picture(np.rint(to_srgb(TO_LINEAR[wall.pixels] * ramp)).astype(np.uint8))
-    made = relight(uneven, strength=1.0, format="png")
-    step = lambda p: float(p[:, 240:].mean() - p[:, :80].mean())  # noqa: E731
-    assert step(opened(made)) < 0.45 * step(uneven.pixels)
-    assert float(made.report["uneven_stops"]) > 0.8
-    lit = opened(relight(wall, strength=1.0, format="png"))
-    assert lit[:60, :80].mean() > lit[90:150, 120:200].mean() + 4 > lit[-60:, -80:].mean() + 8
-
-
-def test_what_is_painted_is_not_taken_for_light() -> None:
-    pixels = flat(240, 240, (200, 200, 200)).pixels.copy()
-    pixels[80:180, 20:120] = 40
-    report = relight(Picture(pixels), strength=1.0).report
-    assert float(report["uneven_stops"]) < 0.05
-
-
-def test_light_changes_no_hue(small: Picture) -> None:
-    made = opened(relight(small, strength=1.0, format="png"))
-    before, after = TO_LINEAR[small.pixels], TO_LINEAR[made]
-    clear = (small.pixels.min(-1) > 40) & (made.min(-1) > 40)
-    ratio = (after[..., 0] / after[..., 1])[clear] / (before[..., 0] / before[..., 1])[clear]
-    assert np.abs(ratio - 1).max() < 0.06

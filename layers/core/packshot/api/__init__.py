@@ -18,8 +18,8 @@ from packshot.job import Call, Cap, Credits, Job, Output, State, Step
 PREFIX = "/packshot/v1/"
 _BRIEF = (
     "prompt", "negative_prompt", "preset", "count", "aspect_ratio", "width", "height", "resolution", "like_input",
-    "scale", "strength", "guidance", "detail", "mask_kind", "background", "quality", "seed", "format", "delivery",
-    "keep", "cache", "prefer", "callback_url",
+    "scale", "strength", "guidance", "detail", "mask_kind", "background", "fidelity", "quality", "seed", "format",
+    "delivery", "keep", "cache", "prefer", "callback_url",
 )  # fmt: skip
 
 
@@ -49,8 +49,9 @@ def page(items: Iterable[Mapping[str, Any]], cursor: str | None = None) -> dict[
 
 def job(view: a.JobView) -> dict[str, Any]:
     """A job with all that belongs to it. `view.outputs` carries addresses; without them they are null."""
+    nothing = dict.fromkeys(("file_name", "alt", "url", "url_expires_at"))
     outputs = [output_view(place, shown) for place, shown in enumerate(view.outputs)] or [
-        {**output(place, bare), "url": None, "url_expires_at": None} for place, bare in enumerate(view.job.outputs)
+        {**output(place, bare), **nothing} for place, bare in enumerate(view.job.outputs)
     ]
     return {
         **summary(view.job),
@@ -119,6 +120,10 @@ def brief(value: Brief) -> dict[str, Any]:
     profiles = dict.fromkeys(image.value.partition("/")[0] for image in value.of("profile"))
     return {
         **{name: getattr(value, name) for name in _BRIEF},
+        "subject_box": list(value.box) if value.box else None,
+        "subject_point": list(value.point) if value.point else None,
+        "channels": list(value.channels) or None,
+        "adjust": list(value.adjust) or None,
         "images": [image.value for image in value.of("product")],
         "reference": next((image.value for image in value.of("reference")), None),
         "mask": next((image.value for image in value.of("mask")), None),
@@ -149,6 +154,7 @@ def attempts(place: int, call: Call) -> list[dict[str, Any]]:
 
 def output(place: int, value: Output) -> dict[str, Any]:
     """A picture without its address."""
+    report = dict(value.report)
     return {
         "index": place,
         "width": value.width,
@@ -158,13 +164,17 @@ def output(place: int, value: Output) -> dict[str, Any]:
         "content_type": value.content_type,
         "simulated": value.simulated,
         "reused": value.reused,
-        "report": dict(value.report),
+        "check": report.pop("check", []),
+        "compliance": report.pop("compliance", None),
+        "fidelity": report.pop("fidelity", None),
+        "report": report,
     }
 
 
 def output_view(place: int, view: a.OutputView) -> dict[str, Any]:
     """A picture with its address and, when it was asked for, its bytes."""
-    shown = {**output(place, view.output), "url": view.url, "url_expires_at": iso_or_none(view.expires)}
+    named = {"file_name": view.file_name, "alt": view.alt or None}
+    shown = {**output(place, view.output), **named, "url": view.url, "url_expires_at": iso_or_none(view.expires)}
     if view.data is not None:
         shown["data"] = binascii.b2a_base64(view.data, newline=False).decode()
     return shown
@@ -330,6 +340,8 @@ def shape(wish: w.Wish, answer: a.Answer) -> dict[str, Any]:
             return page(map(summary, answer.jobs), answer.cursor)
         case a.Price():
             return quote(answer)
+        case a.Checked():
+            return {"object": "checks", "measured": dict(answer.measured), "reports": list(answer.reports)}
         case a.Catalogue() if isinstance(wish, w.ListPresets):
             total = len(answer.items) if answer.total is None else answer.total
             return {**page(map(preset, answer.items)), "total": total}

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from packshot.brief import Delivery, Detail, Format, Operation, Resolution
+from packshot.brief import Adjust, Channel, Delivery, Detail, Format, Gate, Operation, Resolution
 from packshot.routing import Prefer
 
 WHEN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})$"
@@ -51,6 +51,10 @@ ExternalId = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x0
 KeyId = Annotated[str, Field(min_length=1, max_length=64, pattern="^[0-9A-Za-z]+$", examples=["4kT09xQbZa"],
                              description="Only jobs that came by the key of this id.",
                              json_schema_extra={"x-expected": "a key's id: letters and digits"})]
+Share = Annotated[float, Field(ge=0, le=1, json_schema_extra={"x-expected": "a number from 0 to 1"})]
+Channels = Annotated[list[Channel], Field(
+    min_length=1, max_length=9, examples=[["amazon", "zalando"]], json_schema_extra={
+        "uniqueItems": True, "x-expected": "1 to 9 marketplaces, each once"})]
 Limit = Annotated[int, Field(ge=1, le=100, description="Most items in one page.")]
 Events = Annotated[list[EventType], Field(min_length=1, max_length=6, description="What is sent to the endpoint.")]
 Description = Annotated[str, Field(max_length=200, description="For people.", examples=["Shop back end"])]
@@ -112,6 +116,26 @@ class JobRequest(Shape):
     detail: Annotated[Detail | None, Field(description="Effort against time, where a model has that.")] = None
     background: Annotated[Literal["transparent", "white"] | None, Field(
         description="What stands behind the product once its background is removed.")] = None
+    subject_box: Annotated[list[Share] | None, Field(
+        min_length=4, max_length=4, examples=[[0.2, 0.1, 0.8, 0.95]],
+        description="Where the product is in its picture: left, top, right, bottom, as shares of the upright picture. "
+                    "Helps where several things stand out.",
+        json_schema_extra={"x-expected": "left, top, right, bottom, as shares from 0 to 1"})] = None
+    subject_point: Annotated[list[Share] | None, Field(
+        min_length=2, max_length=2, examples=[[0.5, 0.6]],
+        description="A place on the product: x, y, as shares of the upright picture; instead of `subject_box`.",
+        json_schema_extra={"x-expected": "x, y, as shares from 0 to 1"})] = None
+    channels: Annotated[Channels | None, Field(
+        description="One picture for each of these marketplaces, made to its rules, with a report in `compliance`; "
+                    "instead of count, size, ratio and format.")] = None
+    fidelity: Annotated[Gate | None, Field(
+        description="What to do with a picture that does not show the product as it was given: `strict` delivers only "
+                    "what is still the same, `balanced` all but what is clearly another, `creative` everything, with "
+                    "the report. Absent: creative.")] = None
+    adjust: Annotated[list[Adjust] | None, Field(
+        min_length=1, max_length=3, description="Correct the product's own colours and light before it is set: by how "
+                                                "much is reported. Absent: they are never touched.",
+        json_schema_extra={"uniqueItems": True})] = None
     quality: Annotated[int | None, Field(ge=1, le=100, description="Of JPEG and WebP files.")] = None
     seed: Annotated[int | None, Field(ge=0, le=4294967295, description="Same seed, same picture, if supported.")] = None
     format: Annotated[Format, Field(description="The file format; absent, remove_background makes png.")] = "jpg"
@@ -130,6 +154,32 @@ class JobRequest(Shape):
         examples=["https://shop.example/hooks/packshot"])] = None
     metadata: Annotated[Metadata, Field(max_length=16, description="Your own pairs, given back as they are.",
                                         examples=[{"colour": "blue"}])] = Field(default_factory=dict)
+    external_id: ExternalId | None = None
+
+
+class CheckRequest(Shape):
+    """A picture, and the marketplaces whose rules it is to be measured by."""
+    image: Annotated[ImageRef, Field(description="An https address, an asset's id, or a data URI; of PNG, JPEG, WebP, "
+                                                 "GIF, TIFF or BMP.", examples=["https://shop.example/mug.jpg"])]
+    channels: Channels
+    filename: Filename | None = None
+
+
+class FixRequest(Shape):
+    """A picture, and the marketplaces that it is to be mended for; one picture each."""
+    image: Annotated[ImageRef, Field(examples=["https://shop.example/mug.jpg"])]
+    channels: Channels
+    subject_box: Annotated[list[Share] | None, Field(
+        min_length=4, max_length=4, description="Where the product is, as in a job.",
+        json_schema_extra={"x-expected": "left, top, right, bottom, as shares from 0 to 1"})] = None
+    subject_point: Annotated[list[Share] | None, Field(
+        min_length=2, max_length=2, description="A place on the product, as in a job.",
+        json_schema_extra={"x-expected": "x, y, as shares from 0 to 1"})] = None
+    delivery: Annotated[Delivery, Field(description="As in a job.")] = "urls"
+    keep: Annotated[bool, Field(description="The pictures never expire.")] = False
+    callback_url: Annotated[Address | None, Field(description="Told when the job ends.")] = None
+    metadata: Annotated[Metadata, Field(max_length=16, description="Your own pairs, given back as they are.")] = Field(
+        default_factory=dict)
     external_id: ExternalId | None = None
 
 
@@ -264,6 +314,6 @@ class EmptyRequest(Shape):
 
 
 REQUESTS: tuple[type[Shape], ...] = (
-    JobRequest, JobsQuery, PresetsQuery, AssetsQuery, ProfilesQuery, UsageQuery, PresetRequest, UploadRequest,
-    ImportRequest, AssetForm, ProfileRequest, AccountChange, ProviderKeyRequest, EndpointRequest, EndpointChange,
-    RotateRequest, ReplayRequest, EmptyRequest)
+    JobRequest, CheckRequest, FixRequest, JobsQuery, PresetsQuery, AssetsQuery, ProfilesQuery, UsageQuery,
+    PresetRequest, UploadRequest, ImportRequest, AssetForm, ProfileRequest, AccountChange, ProviderKeyRequest,
+    EndpointRequest, EndpointChange, RotateRequest, ReplayRequest, EmptyRequest)

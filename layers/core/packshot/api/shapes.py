@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from packshot.api.models import Category, JobRequest, JobState, Metadata, Owner, PictureType, Shape
-from packshot.brief import Operation, Resolution
+from packshot.brief import Channel, Gate, Operation, Resolution
 
 MILLISECONDS = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$"
 
@@ -36,6 +36,29 @@ class Reason(Shape):
     message: str
 
 
+class RuleLine(Shape):
+    """One rule of a marketplace: what was measured, what it asks for, and what would mend it."""
+    rule: str
+    verdict: Literal["pass", "warn", "fail"]
+    measured: Any
+    required: Any
+    fix: str | None
+
+
+class ComplianceItem(Shape):
+    """How a picture stands with a marketplace's rules; `verdict` is its worst line's."""
+    channel: Channel
+    verdict: Literal["pass", "warn", "fail"]
+    lines: list[RuleLine]
+
+
+class FidelityItem(Shape):
+    """Whether the picture still shows the product that was given (docs/fidelity.md)."""
+    model_config = ConfigDict(extra="allow", strict=True)
+    gate: Gate
+    verdict: Literal["same", "check", "changed"]
+
+
 class OutputInfo(Shape):
     """A finished picture. `simulated` says that a stand-in made it, `report` what was measured."""
     index: int
@@ -46,11 +69,17 @@ class OutputInfo(Shape):
     content_type: PictureType
     simulated: bool
     reused: Annotated[bool, Field(description="Made for an equal job before: copied, and free.")]
+    check: Annotated[list[str], Field(description="Why somebody should look at it; empty: nothing was found.")]
+    compliance: ComplianceItem | None
+    fidelity: FidelityItem | None
     report: dict[str, Any]
 
 
 class OutputItem(OutputInfo):
-    """A finished picture and where to fetch it. `data` is base64, only with `delivery: bytes`."""
+    """A finished picture and where to fetch it. `data` is base64, only with `delivery: bytes`. `file_name` and `alt`
+    follow from the job's metadata."""
+    file_name: str | None
+    alt: str | None
     url: str | None
     url_expires_at: Moment | None
     data: str | None = None
@@ -129,6 +158,13 @@ class Balance(Shape):
     total: int
     monthly: int
     topup: int
+
+
+class ChecksItem(Shape):
+    """A picture as marketplaces would see it."""
+    object: Literal["checks"]
+    measured: dict[str, Any]
+    reports: list[ComplianceItem]
 
 
 class QuoteItem(Shape):
@@ -347,5 +383,6 @@ class Problem(BaseModel):
 
 
 ANSWERS: tuple[type[BaseModel], ...] = (
-    JobItem, JobSummary, JobList, QuoteItem, ModelList, PresetItem, PresetList, AssetItem, AssetList, UploadTicket,
-    ProfileItem, ProfileList, AccountItem, UsageItem, EndpointItem, EndpointList, DeliveryList, Acceptance, Problem)
+    JobItem, JobSummary, JobList, QuoteItem, ChecksItem, ModelList, PresetItem, PresetList, AssetItem, AssetList,
+    UploadTicket, ProfileItem, ProfileList, AccountItem, UsageItem,
+    EndpointItem, EndpointList, DeliveryList, Acceptance, Problem)

@@ -8,12 +8,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from packshot import answers as a
-from packshot import api, ids, multipart
+from packshot import api, jobrequest, multipart
 from packshot import wishes as w
-from packshot.brief import Brief, Image, Role, ratio_of
 from packshot.dialects import Dialect
 from packshot.errors import CallerError, PackshotError, Stale, Unavailable, not_found
-from packshot.validate import check, data_of, instant, invalid, is_address, parse, picture
+from packshot.validate import check, instant, invalid, parse, picture
 from packshot.wire import Request, Response, dump, json_response
 
 MAX_BODY = 6_000_000
@@ -21,9 +20,6 @@ LONGEST_WAIT = 600
 LONGEST_USAGE = 92 * 86_400_000  # ms: the longest span of time that one `GET /usage` may ask about
 
 PICTURES = ("image/png", "image/jpeg", "image/webp")
-OWN_SIZE = ("remove_background", "upscale", "enhance", "relight", "inpaint")
-"""Operations whose picture is as large as what they were given, unless something else is said."""
-
 _Read = Callable[[Request, str], w.Wish]
 _STEP = "[0-9A-Za-z][0-9A-Za-z._~-]{0,255}"
 _ID = re.compile(_STEP.replace("._~", "._~@"))
@@ -40,7 +36,6 @@ LASTING = {
 QUERIED = ("jobs", "presets", "assets", "profiles", "usage", "openapi.json", *LASTING)
 """Where a GET may have a query; what it says of a document or a picture that needs no key does not matter."""
 
-ROLES: tuple[Role, ...] = ("reference", "mask")
 _PLACE = re.compile(r"images\[([0-9]+)\]")
 
 
@@ -83,70 +78,25 @@ def route(url: str) -> tuple[str, str]:
 
 
 def _submit(request: Request, _: str) -> w.Wish:
-    brief, inline, profiles = _brief(request)
+    brief, inline, profiles = jobrequest.brief_of(_body(request, "JobRequest"))
+    return w.Submit(brief, _wait(request.headers.get("prefer", "")), _idempotency(request), inline, profiles=profiles)
+
+
+def _idempotency(request: Request) -> str | None:
     key = request.headers.get("idempotency-key")
     if key is not None and not (1 <= len(key) <= 255 and key.isascii() and key.isprintable()):
         raise invalid("Idempotency-Key", "Must be 1 to 255 printable ASCII characters.")
-    return w.Submit(brief, _wait(request.headers.get("prefer", "")), key, inline, profiles=profiles)
+    return key
 
 
-def _brief(request: Request) -> tuple[Brief, tuple[w.Inline, ...], tuple[str, ...]]:
-    given = {name: value for name, value in _body(request, "JobRequest").items() if value is not None}
-    operation = given.setdefault("operation", "generate")
-    _check_size(given)
-    if "callback_url" in given:
-        _address(given["callback_url"], "callback_url")
-    if "scale" in given and operation != "upscale":
-        raise invalid("scale", "Goes with upscale alone.")
-    if "mask_kind" in given and "mask" not in given:
-        raise invalid("mask_kind", "Goes with a mask alone.")
-    if operation == "remove_background":
-        given.setdefault("format", "png")
-    if given.get("background") == "transparent" and given.get("format", "jpg") == "jpg":
-        raise invalid("format", "A JPEG cannot be transparent: take png or webp.")
-    shaped = any(name in given for name in ("width", "height", "aspect_ratio", "resolution"))
-    given.setdefault("like_input", operation in OWN_SIZE and not shaped)
-    profiles = tuple(dict.fromkeys(given.pop("profiles", ())))
-    images, inline = _images(given)
-    return Brief(**{"model": "", **given, "images": images}), inline, profiles
+def _fix(request: Request, _: str) -> w.Wish:
+    brief, inline = jobrequest.fix_of(_body(request, "FixRequest"))
+    return w.Submit(brief, _wait(request.headers.get("prefer", "")), _idempotency(request), inline)
 
 
-def _check_size(given: Mapping[str, Any]) -> None:
-    """A size can be said in three ways, of which one is enough. Raises CallerError."""
-    exact = [name for name in ("width", "height") if name in given]
-    if len(exact) == 1:
-        other = "height" if exact == ["width"] else "width"
-        raise CallerError("missing_field", "Give width and height together.", field=other)
-    for name in ("aspect_ratio", "resolution"):
-        if exact and name in given:
-            raise invalid(name, "Give either width and height, or aspect_ratio and resolution.")
-    for name in ("width", "aspect_ratio"):
-        if given.get("like_input") and name in given:
-            raise invalid(name, "Give either a size or a ratio, or like_input.")
-    try:
-        ratio_of(given.get("aspect_ratio", "auto"))
-    except ValueError:
-        raise invalid("aspect_ratio", "Must be auto, or width:height between 1:20 and 20:1, such as 4:3.") from None
-
-
-def _images(given: dict[str, Any]) -> tuple[tuple[Image, ...], tuple[w.Inline, ...]]:
-    """All pictures of a job, taken out of `given`: the products, then the reference, then the mask."""
-    products = enumerate(given.pop("images", ()))
-    named: list[tuple[str, str, Role]] = [(f"images[{place}]", text, "product") for place, text in products]
-    named += [(role, given.pop(role), role) for role in ROLES if role in given]
-    images: list[Image] = []
-    inline: list[w.Inline] = []
-    for place, (field, text, role) in enumerate(named):
-        if text.startswith("data:"):
-            inline.append(w.Inline(place, picture(data_of(text, field), field)))
-            images.append(Image("asset", "inline", role))  # until the submit step has made an asset of it
-        elif ids.is_id("as", text):
-            images.append(Image("asset", text, role))
-        elif len(text) <= 2048 and is_address(text):
-            images.append(Image("url", text, role))
-        else:
-            raise invalid(field, "Must be an https address, an asset's id (as_...), or a data URI of a picture.")
-    return tuple(images), tuple(inline)
+def _quote(request: Request, _: str) -> w.Wish:
+    brief, _inline, profiles = jobrequest.brief_of(_body(request, "JobRequest"))
+    return w.Quote(brief, profiles=profiles)
 
 
 def _wait(prefer: str) -> int:
@@ -203,7 +153,7 @@ def _put_asset(request: Request, _: str) -> w.Wish:
     body = parse(request.body)
     if isinstance(body, dict) and "url" in body:
         given = check("ImportRequest", body)
-        return w.ImportAsset(_address(given["url"], "url"), given.get("filename"), _tags(given))
+        return w.ImportAsset(jobrequest.address(given["url"], "url"), given.get("filename"), _tags(given))
     given = check("UploadRequest", body)
     return w.PresignAsset(given["content_type"], given["bytes"], given.get("filename"), _tags(given))
 
@@ -225,7 +175,7 @@ def _tags(given: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _create_profile(request: Request, _: str) -> w.Wish:
     given = _body(request, "ProfileRequest")
-    images = tuple(_address(url, f"images[{place}]") for place, url in enumerate(given["images"]))
+    images = tuple(jobrequest.address(url, f"images[{place}]") for place, url in enumerate(given["images"]))
     return w.CreateProfile(images, given.get("tag"))
 
 
@@ -237,16 +187,10 @@ def _create_endpoint(request: Request, _: str) -> w.Wish:
 def _endpoint(request: Request, name: str) -> dict[str, Any]:
     given = {name: value for name, value in _body(request, name).items() if value is not None}
     if "url" in given:
-        _address(given["url"], "url")
+        jobrequest.address(given["url"], "url")
     if "events" in given:
         given["events"] = tuple(dict.fromkeys(given["events"]))
     return given
-
-
-def _address(text: str, field: str) -> str:
-    if not is_address(text):
-        raise invalid(field, "Must be an absolute https address.")
-    return text
 
 
 def _replay(request: Request, subject: str) -> w.Wish:
@@ -290,7 +234,9 @@ ROUTES: Mapping[str, Mapping[str, _Read]] = {
     "jobs/{id}/cancel": {"POST": _bare(w.CancelJob)},
     "jobs/{id}/deliveries": {"GET": _bare(w.ListDeliveries)},
     "deliveries/{id}/replay": {"POST": _bare(w.ReplayDelivery)},
-    "quotes": {"POST": lambda request, _: w.Quote((found := _brief(request))[0], profiles=found[2])},
+    "quotes": {"POST": _quote},
+    "checks": {"POST": lambda request, _: jobrequest.check_of(_body(request, "CheckRequest"))},
+    "fixes": {"POST": _fix},
     "models": {"GET": _bare(lambda _: w.ListModels())},
     "presets": {"GET": lambda request, _: w.ListPresets(**_query(request, "PresetsQuery")), "POST": _preset},
     "presets/{id}": {"GET": _bare(w.GetPreset), "PUT": _preset, "DELETE": _bare(w.DeletePreset)},
@@ -373,9 +319,11 @@ def _named(field: str | None, request: Request | None) -> str | None:
         given = parse(request.body) if found and request else None
     except CallerError:
         return field
+    if found and isinstance(given, dict) and "image" in given:
+        return "image"
     if found is None or not isinstance(given, dict) or int(found[1]) < len(given.get("images") or ()):
         return field
-    names = [*(role for role in ROLES if given.get(role)), "profiles"]
+    names = [*(role for role in jobrequest.ROLES if given.get(role)), "profiles"]
     return names[min(int(found[1]) - len(given.get("images") or ()), len(names) - 1)]
 
 

@@ -13,8 +13,10 @@ from packshot.job import Attempt, Failure, Job, Output, Step
 from packshot.picture import BadPicture, decode, finish, is_black
 from packshot.ports import Http, Jobs, Pictures
 from packshot.steps.apply import apply
+from packshot.steps.dress import channel_of, dressed
+from packshot.steps.faithful import Look, Untrue, judged
 from packshot.steps.keep import RESULTS
-from packshot.steps.store import store
+from packshot.steps.store import Finished, store
 from packshot.steps.upstream import output_hosts
 from packshot.timing import Timings
 
@@ -47,6 +49,7 @@ class Importer:
     http: Http
     now: Callable[[], int]
     timings: Timings
+    examine: Callable[[Job, Brief], Look | None]
     simulators: str = ""
 
 
@@ -71,9 +74,17 @@ def ingest(message: Mapping[str, object], *, room: Importer, receives: int = 1) 
     began, outputs = time.monotonic(), []
     hosts = output_hosts(providers.load(attempt.provider), attempt, room.simulators)
     try:
+        look = room.examine(job, brief) if brief.of("product") else None
+        untrue = None
         for place, url in enumerate(call.results[: call.images]):
             data = _fetched(url, hosts, room)
-            outputs.append(_finish(job, brief, call.first + place, data, attempt, room))
+            try:
+                outputs.append(_finish(job, brief, call.first + place, data, attempt, look, room))
+            except Untrue as error:
+                untrue = error.failure
+        if not outputs and untrue:
+            apply(room.jobs, job, Refused(index, attempt.number, room.now(), untrue))
+            return
     except FetchFailed as error:
         if error.may_pass and receives < PATIENCE:
             raise TryAgain from error
@@ -107,11 +118,19 @@ def _fetched(result: str, hosts: tuple[str, ...], room: Importer) -> bytes:
     return data
 
 
-def _finish(job: Job, brief: Brief, place: int, data: bytes, attempt: Attempt, room: Importer) -> Output:
+def _finish(
+    job: Job, brief: Brief, place: int, data: bytes, attempt: Attempt, look: Look | None, room: Importer
+) -> Output:
     picture = decode(data)
     if is_black(picture):
         raise Black
-    width, height = attempt.size or briefs.frame(brief, (picture.width, picture.height))
+    report = judged(brief, look, picture)
     source = "compositeWithTrainedAlgorithmicMedia" if brief.images else "trainedAlgorithmicMedia"
-    done = finish(picture, width, height, format=brief.format, quality=brief.quality or 90, source_type=source)
-    return store(job, brief, place, done, width, height, {}, room.outputs, simulated=attempt.simulated)
+    channel = channel_of(brief, place)
+    if channel is not None:
+        made = dressed(picture, channel, brief, place, report, kind=source, now=room.now())
+    else:
+        width, height = attempt.size or briefs.frame(brief, (picture.width, picture.height))
+        done = finish(picture, width, height, format=brief.format, quality=brief.quality or 90, source_type=source)
+        made = Finished(done, width, height, brief.format, report)
+    return store(job, brief, place, made, room.outputs, simulated=attempt.simulated)

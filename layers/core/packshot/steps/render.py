@@ -5,33 +5,28 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
-from typing import Any
 
-from packshot import brief as briefs
 from packshot import observe, studio, timing
-from packshot.brief import Brief, Operation, Role
-from packshot.catalog import presets
+from packshot.brief import Brief, Role
 from packshot.facts import Ingested, Intended, Refused, Reused
 from packshot.job import Attempt, Failure, Job, Output, Step
 from packshot.lifecycle import RETRY_MS
-from packshot.picture import Picture, fitted
+from packshot.picture import Picture
 from packshot.ports import Http, Jobs, Pictures
 from packshot.steps import reuse
 from packshot.steps.apply import apply
+from packshot.steps.cutouts import Cutouts
 from packshot.steps.inputs import BadInput, Input, gather
+from packshot.steps.make import Work, finished
 from packshot.steps.store import store
 from packshot.timing import Timings
 
 ATTEMPT_MS = 300_000
-QUALITY = 90
-STRENGTH = 0.5
-SCALE = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Darkroom:
-    """What rendering takes. `weights` replaces the built-in cut-out model when given."""
+    """What rendering takes."""
 
     jobs: Jobs
     uploads: Pictures
@@ -40,75 +35,7 @@ class Darkroom:
     now: Callable[[], int]
     timings: Timings
     archive: reuse.Archive
-    weights: Path | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """What pictures are made from: the product, and what else the operation needs, got when it is asked for."""
-
-    brief: Brief
-    product: Picture
-    reference: Callable[[], Picture]
-    cutout: Callable[[], studio.Cutout]
-
-    @property
-    def file(self) -> dict[str, Any]:
-        """How the file is written."""
-        return {"format": self.brief.format, "quality": self.brief.quality or QUALITY}
-
-    @property
-    def strength(self) -> float:
-        """How far an operation goes."""
-        return STRENGTH if self.brief.strength is None else self.brief.strength
-
-    @property
-    def framed(self) -> Picture:
-        """The product's picture in the brief's own size: scaled, and cropped where the shapes differ."""
-        return fitted(self.product, *briefs.frame(self.brief, (self.product.width, self.product.height)))
-
-    def shot(self, name: str, seed: int) -> studio.Shot:
-        """A picture of the brief's own size."""
-        width, height = briefs.frame(self.brief, (self.product.width, self.product.height))
-        return studio.Shot(name, width, height, seed, **self.file)
-
-
-def _generate(work: Work, seed: int) -> studio.Rendered:
-    brief = work.brief
-    scene = brief.look[2] if brief.look else presets()[brief.preset].studio if brief.preset else "studio"
-    return studio.compose(work.cutout(), work.shot(scene, seed))
-
-
-def _remix(work: Work, seed: int) -> studio.Rendered:
-    reference = work.reference()
-    return studio.remix(work.cutout(), reference, work.shot("remix", seed))
-
-
-def _remove_background(work: Work, _: int) -> studio.Rendered:
-    return studio.remove_background(work.product, work.cutout(), background=work.brief.background, **work.file)
-
-
-def _upscale(work: Work, _: int) -> studio.Rendered:
-    return studio.upscale(work.product, scale=work.brief.scale or SCALE, strength=work.strength, **work.file)
-
-
-def _enhance(work: Work, _: int) -> studio.Rendered:
-    return studio.enhance(work.framed, strength=work.strength, **work.file)
-
-
-def _relight(work: Work, _: int) -> studio.Rendered:
-    return studio.relight(work.framed, strength=work.strength, **work.file)
-
-
-MAKERS: Mapping[Operation, Callable[[Work, int], studio.Rendered]] = {
-    "generate": _generate,
-    "remix": _remix,
-    "remove_background": _remove_background,
-    "upscale": _upscale,
-    "enhance": _enhance,
-    "relight": _relight,
-}
-"""How one picture of each operation is made, from the work and a seed."""
+    cutouts: Cutouts
 
 
 def render(message: Mapping[str, object], *, room: Darkroom) -> None:
@@ -171,24 +98,31 @@ def _make(
     @cache
     def cutout() -> studio.Cutout:
         lap("compose")
-        found = _cutout(job.account, source, room)
+        found = room.cutouts.of(job.account, brief, source)
         lap("cut_out")
         return found
 
-    work = Work(brief, source.picture, lambda: _of(brief, inputs, "reference")[1].picture, cutout)
+    def other(role: Role) -> Callable[[], Picture]:
+        return lambda: _of(brief, inputs, role)[1].picture
+
+    work = Work(brief, source, {role: other(role) for role in ("reference", "mask")}, cutout, room.now())
     call = job.calls[index]
     seed = brief.seed if brief.seed is not None else int.from_bytes(hashlib.sha256(job.id.encode()).digest()[:4], "big")
     outputs = []
     for place in range(call.first, call.first + call.images):
         try:
-            made = MAKERS[brief.operation](work, (seed + place) % 2**32)
+            made = finished(work, (seed + place) % 2**32, place)
         except studio.NothingFound as error:
             message = f"images[{place_of}]: no product could be told from its background."
             raise BadInput(Failure("no_product_found", message)) from error
         except studio.TooLarge as error:
             raise BadInput(Failure("image_too_large", f"images[{place_of}]: {error}")) from error
+        except studio.BadShot as error:
+            if brief.operation != "inpaint":
+                raise  # planning lets nothing else through
+            raise BadInput(Failure("mask_nothing", f"mask: {error}")) from error
         lap("compose")
-        outputs.append(store(job, brief, place, made.data, made.width, made.height, made.report, room.outputs))
+        outputs.append(store(job, brief, place, made, room.outputs))
         lap("store")
     return tuple(outputs), timings
 
@@ -199,14 +133,3 @@ def _of(brief: Brief, inputs: list[Input], role: Role) -> tuple[int, Input]:
         if image.role == role:
             return place, inputs[place]
     raise BadInput(Failure("image_missing", f"images: {brief.operation} needs a picture of the role {role}."))
-
-
-def _cutout(account: str, source: Input, room: Darkroom) -> studio.Cutout:
-    """The cut-out of a picture is made once and kept beside the outputs, under the picture's own hash."""
-    key = f"cutouts/{account}/{studio.ENGINE}/{hashlib.sha256(source.data).hexdigest()}"
-    kept = room.outputs.get(key)
-    if kept is not None:
-        return studio.Cutout.from_bytes(kept)
-    cutout = studio.cut_out(source.picture, weights=room.weights)
-    room.outputs.put(key, cutout.to_bytes(), "application/octet-stream")
-    return cutout

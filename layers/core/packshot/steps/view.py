@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from packshot import addresses
 from packshot.answers import JobView, OutputView
 from packshot.brief import Brief
+from packshot.channels import names
 from packshot.job import Output
 from packshot.ports import Pictures
 
@@ -37,7 +38,10 @@ def show(view: JobView, room: Gallery, now: int) -> JobView:
 
 def _one(output: Output, brief: Brief, room: Gallery, now: int, *, data: bool) -> OutputView:
     held = room.outputs.get(output.key) if data else None
-    if brief.keep or brief.delivery == "links":
-        return OutputView(output, addresses.output(room.api_url, output), None, held)
-    url = room.outputs.url(output.key, URL_SECONDS, output.key.rsplit("/", 1)[-1])
-    return OutputView(output, url, now + URL_SECONDS * 1000, held)
+    suffix = output.key.rpartition(".")[2]
+    channel = brief.channels[output.place] if brief.channels else ""
+    name = names.file_name(brief.metadata, brief.external_id, channel=channel, place=output.place, format=suffix)
+    url, expires = addresses.output(room.api_url, output), None
+    if not (brief.keep or brief.delivery == "links"):
+        url, expires = room.outputs.url(output.key, URL_SECONDS, name), now + URL_SECONDS * 1000
+    return OutputView(output, url, expires, held, name, names.alt_text(brief.metadata))

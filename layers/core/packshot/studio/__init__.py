@@ -5,6 +5,7 @@
 
     remove_background(picture, cutout)    the product where it was, on nothing or on exact white
     remix(cutout, reference, shot)        the product in a plain set with the colours of another picture
+    erase(picture, mask)                  a place takes the set that is around it
     upscale(picture), enhance(picture), relight(picture)    the whole picture: larger, clearer, in a more even light
 
 The product's own pixels are scaled, never repainted; the report of every picture proves it, and that of the last three
@@ -14,35 +15,44 @@ threads only cost time on arrays of this size.
 
 from __future__ import annotations
 
+from packshot.studio import sets
 from packshot.studio.background import remove_background
 from packshot.studio.compose import compose
 from packshot.studio.cutout import cut_out
-from packshot.studio.enhance import enhance
+from packshot.studio.enhance import balanced_product, enhance
+from packshot.studio.erase import erase
 from packshot.studio.errors import BadCutout, BadShot, NothingFound, StudioError, TooLarge, WeightsMissing
-from packshot.studio.relight import relight
+from packshot.studio.plates import SetsMissing
+from packshot.studio.relight import relight, relit_product
 from packshot.studio.remix import remix
-from packshot.studio.sets import SETS
 from packshot.studio.upscale import upscale
-from packshot.studio.values import ENGINE, Cutout, Rendered, Shot
+from packshot.studio.values import CHECK, ENGINE, Cutout, Rendered, Shot
+from packshot.words.look import Look
 
-PRESETS: tuple[str, ...] = tuple(SETS)
+PRESETS: tuple[str, ...] = tuple(sets.PRESETS)
 
 __all__ = [
+    "CHECK",
     "ENGINE",
     "PRESETS",
     "BadCutout",
     "BadShot",
     "Cutout",
+    "Look",
     "NothingFound",
     "Rendered",
+    "SetsMissing",
     "Shot",
     "StudioError",
     "TooLarge",
     "WeightsMissing",
+    "balanced_product",
     "compose",
     "cut_out",
     "enhance",
+    "erase",
     "relight",
+    "relit_product",
     "remix",
     "remove_background",
     "upscale",

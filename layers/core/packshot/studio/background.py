@@ -7,9 +7,10 @@ from PIL import Image
 
 from packshot.picture import Picture, encode
 from packshot.studio import check
-from packshot.studio.compose import STRIP, lay, settle
 from packshot.studio.field import LANCZOS, Bytes, sample
+from packshot.studio.place import settle
 from packshot.studio.values import ENGINE, Cutout, Rendered
+from packshot.studio.wrap import STRIP, lay
 
 
 def remove_background(

@@ -2,66 +2,74 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from packshot.picture import FORMATS, LARGEST_SIDE, MOST_PIXELS, Picture, encode
 from packshot.studio import check, light, sets
-from packshot.studio.colour import TO_LINEAR, to_srgb
+from packshot.studio.backdrop import backdrop, fill_of, floor_share
+from packshot.studio.choose import choose
+from packshot.studio.colour import TO_LINEAR, levels
 from packshot.studio.errors import BadShot
-from packshot.studio.field import BICUBIC, LANCZOS, Bytes, Field
-from packshot.studio.plate import plate
+from packshot.studio.field import BICUBIC, Bytes, Field, resize
+from packshot.studio.place import Layer, Window, ground_line, on_plate, on_white
+from packshot.studio.plates import Plate, Sun, plates
 from packshot.studio.values import ENGINE, Cutout, Rendered, Shot
+from packshot.studio.wrap import STRIP, Glow, lay, lay_in
+from packshot.words.look import Look
 
 SMALLEST = 32  # pixels a side: the shape of the widest picture that is taken, at 1K
-PLATE = 1024  # longer side of the small picture in which set and shadows are computed
-FINE_PLATE = 1536  # the same for a set whose surface has detail
-GOLDEN = (5**0.5 - 1) / 2
-WHITE_FILL = 0.02
-"""How far a seed may move the share of the frame that a product on white fills: 0.86 to 0.90."""
-
-STRIP = 256  # rows that are handled together at full size
-
-
-@dataclass(frozen=True, eq=False)
-class Layer:
-    """The scaled product: colours (h, w, 3), alpha (h, w), and the frame's pixel where its upper left corner lies."""
-
-    rgb: Bytes
-    alpha: Bytes
-    left: int
-    top: int
-    scale: float
+STAGE = 768  # longer side of the small picture in which shadows and reflection are computed
+SET = 1536  # the same of the set itself; a sweep needs no more than STAGE
+SOFTER, HARDER = 1.7, 0.35  # what a wish makes of the shadow's softness
+DEEPER = 1.15  # and a hard one of its strength
+DITHER = 0.5  # least deviation of the grain in 8-bit levels: less leaves bands
+HIDDEN = 0.6  # share of the set's own reflection that a product's takes the place of
+LEAST_GLOSS = 0.16  # strength of a reflection that was asked for
+LYING = 0.6  # of the darkness under a standing product's edge: that under one that lies
+TINGE = 0.5  # how much of the fill light's colour a shadow takes
 
 
-def compose(cutout: Cutout, shot: Shot) -> Rendered:
-    """One finished picture of a cut-out. The same arguments give the same bytes on one machine."""
-    if shot.preset not in sets.SETS:
-        raise BadShot(f"the studio has no preset called {shot.preset!r}")
-    return composed(cutout, shot, sets.SETS[shot.preset])
+def compose(cutout: Cutout, shot: Shot, *, folder: Path | None = None) -> Rendered:
+    """One finished picture of a cut-out. The same arguments give the same bytes on one machine.
+
+    `folder` replaces the built-in plates. The report's `delta_e_max` is measured on the composed pixels, before they
+    are encoded: what a lossy format does to them afterwards is the format's. Raises BadShot for what the studio does
+    not make, SetsMissing without plates.
+    """
+    return composed(cutout, shot, sets.scene_of(shot), folder=folder)
 
 
-def composed(cutout: Cutout, shot: Shot, scene: sets.Set) -> Rendered:
-    """The same in a set of one's own; the preset is only its name."""
+def composed(cutout: Cutout, shot: Shot, scene: sets.Scene, *, folder: Path | None = None) -> Rendered:
+    """The same with a scene of one's own; the preset is only its name."""
     _refuse(shot)
-    scene = sets.turned(scene, shot.preset, shot.seed)
-    layer = _place(cutout, shot, scene)
     canvas = np.full((shot.height, shot.width, 3), 255, np.uint8)
-    if not scene.exact_white:
-        _build(canvas, layer, shot, scene)
-    _lay(canvas, layer)
-    kind = "algorithmicallyEnhanced" if scene.exact_white else "compositeSynthetic"
-    data = encode(Picture(canvas), format=shot.format, quality=shot.quality, source_type=kind, exact=scene.exact_white)
-    report: dict[str, float | str | bool] = {
+    report: dict[str, float | str | bool | list[str]] = {
         "engine": ENGINE,
         "set": shot.preset,
         "cutout_confidence": cutout.confidence,
-        "product_scale": round(layer.scale, 4),
-        **check.fill(layer.alpha, shot.width, shot.height),
-        **check.fidelity(canvas, layer.rgb, layer.alpha, layer.left, layer.top),
     }
+    if scene.exact_white:
+        layer = on_white(cutout, shot)
+        for y in range(0, layer.alpha.shape[0], STRIP):
+            rows = slice(layer.top + y, layer.top + y + STRIP)
+            target = canvas[rows, layer.left : layer.left + layer.alpha.shape[1]]
+            lay(target[: layer.alpha.shape[0] - y], layer.rgb[y : y + STRIP], layer.alpha[y : y + STRIP])
+        report["ignored"] = list(sets.stated(scene.look))
+    else:
+        choice = choose(scene.look, shot.seed, cutout, plates(folder), preset=shot.preset)
+        layer, window = on_plate(cutout, shot, choice.plate)
+        glow = _build(canvas, layer, shot, scene, choice.plate, window)
+        lay_in(canvas, layer.rgb, layer.alpha, layer.left, layer.top, glow)
+        report |= {"plate": choice.plate.name, "view": choice.plate.view, "ignored": list(choice.missed)}
+    kind = "algorithmicallyEnhanced" if scene.exact_white else "composite"
+    data = encode(Picture(canvas), format=shot.format, quality=shot.quality, source_type=kind, exact=scene.exact_white)
+    report |= {"product_scale": round(layer.scale, 4), "fill": layer.fill}
+    report |= check.fidelity(canvas, layer.rgb, layer.alpha, layer.left, layer.top)
     if scene.exact_white:
         report |= check.white(data, layer.alpha, layer.left, layer.top)
     return Rendered(data, shot.width, shot.height, report)
@@ -76,94 +84,100 @@ def _refuse(shot: Shot) -> None:
         raise BadShot(f"the studio writes {', '.join(FORMATS)}, not {shot.format!r}")
     if not 1 <= shot.quality <= 100:
         raise BadShot("quality must be between 1 and 100")
+    if shot.fill is not None and not 0.05 <= shot.fill <= 1:
+        raise BadShot("fill must be between 0.05 and 1")
 
 
-def _place(cutout: Cutout, shot: Shot, scene: sets.Set) -> Layer:
-    """Scale the product's box into the frame: centred on white, standing a little below the middle elsewhere.
-
-    The seed moves the product a little; on white, where it must stay in the middle, it changes how much it fills:
-    steps of the golden ratio keep neighbouring seeds apart.
-    """
-    left, top, right, bottom = cutout.box
-    more = WHITE_FILL * (2 * (shot.seed * GOLDEN % 1) - 1) if scene.exact_white else 0.0
-    wide_share, tall_share = scene.wide + more, scene.tall + more
-    scale = min(wide_share * shot.width / (right - left), tall_share * shot.height / (bottom - top))
-    wide, high = max(1, round((right - left) * scale)), max(1, round((bottom - top) * scale))
-    rgb = np.asarray(Image.fromarray(cutout.rgb).resize((wide, high), LANCZOS, cutout.box))
-    alpha = np.array(Image.fromarray(cutout.alpha).resize((wide, high), LANCZOS, cutout.box))
-    settle(alpha)
-    x, y = (shot.width - wide) / 2, (shot.height - high) / 2
-    if not scene.exact_white:
-        random = sets.random_of(shot.preset, shot.seed, "framing")
-        x += float(random.uniform(-0.015, 0.015)) * shot.width
-        y += 0.055 * shot.height + float(random.uniform(-0.008, 0.008)) * shot.height
-    return Layer(rgb, alpha, round(x), round(y), scale)
+def sun_of(plate: Plate, look: Look) -> Sun:
+    """The plate's main light as the look wants its shadow."""
+    sun, wish = plate.sun, look.shadow or look.softness
+    if wish == "none":
+        return replace(sun, strength=0.0, contact=0.0)
+    if wish == "hard":
+        return replace(sun, softness=sun.softness * HARDER, strength=min(1.0, sun.strength * DEEPER))
+    if wish == "soft":
+        return replace(sun, softness=sun.softness * SOFTER, strength=sun.strength / DEEPER)
+    return sun
 
 
-def settle(alpha: Bytes) -> None:
-    """What is all but clear or all but opaque becomes so, in place: an invisible veil would spoil an exact white."""
-    alpha[alpha < 4] = 0
-    alpha[alpha > 251] = 255
+def _build(canvas: Bytes, layer: Layer, shot: Shot, scene: sets.Scene, plate: Plate, window: Window) -> Glow:
+    """Paint the set, its shadows and reflection into the canvas; returns the light that falls on the product's rim."""
+    longest = max(shot.width, shot.height)
+    columns, rows = (round(side * min(1.0, STAGE / longest)) for side in (shot.width, shot.height))
+    foot = (layer.top + layer.alpha.shape[0]) / shot.height
+    by = min(1.0, (STAGE if plate.neutral else SET) / longest)
+    picture = backdrop(plate, window, round(shot.width * by), round(shot.height * by), scene, foot)
+    shade, added = _lit(layer, shot, scene, plate, window, columns, rows)
+    high, wide = picture.shape[:2]
+    shade = resize(shade, wide, high)
+    mean = max(sum(plate.fill_light) / 3, 1e-3)
+    for c, fill in enumerate(plate.fill_light):
+        picture[..., c] *= shade * (1 + (1 - shade) * TINGE * (fill / mean - 1))
+        if added is not None:
+            picture[..., c] += resize(np.ascontiguousarray(added[..., c]), wide, high)
+    glow = Glow.of(picture, fill_of(plate, scene), shot.width, shot.height)
+    _paint(canvas, picture, max(DITHER, plate.grain), sets.random_of(shot.preset, shot.seed, "grain"))
+    return glow
 
 
-def _build(canvas: Bytes, layer: Layer, shot: Shot, scene: sets.Set) -> None:
-    """Paint the set, its shadows and reflection into the canvas: made small, enlarged strip by strip, dithered."""
-    by = min(1.0, (FINE_PLATE if scene.surface else PLATE) / max(shot.width, shot.height))
-    columns, rows = round(shot.width * by), round(shot.height * by)
-    alpha, colours = _small(layer, shot, columns, rows)
-    ground = light.ground_line(alpha)
+def _lit(
+    layer: Layer, shot: Shot, scene: sets.Scene, plate: Plate, window: Window, columns: int, rows: int
+) -> tuple[Field, Field | None]:
+    """What the product does to the light on the floor, at the stage's size: (share of it that is left (rows, columns),
+    linear light (rows, columns, 3) of the reflection)."""
+    alpha, colours = _staged(layer, shot, columns, rows)
+    by = columns / shot.width
     high, wide = layer.alpha.shape[0] * by, layer.alpha.shape[1] * by
-    size = float((high * wide) ** 0.5)
-    stands = float(ground.max()) / rows - 0.03
-    middle = (layer.left * by + wide / 2) / columns
-    picture, floor = plate(scene, shot.preset, shot.seed, rows, columns, stands, middle)
-    lamp = scene.lamp
-    dark = lamp.strength * light.cast(alpha, ground, size, lamp)
-    touch = lamp.contact * light.contact(alpha, ground, size)
-    picture *= (1 - floor * dark)[..., None] * (1 - floor * touch)[..., None]
-    if scene.gloss:
-        image, cover = light.mirror(colours, alpha, ground, size, scene.polish)
-        share = (scene.gloss * floor)[..., None]
-        picture = picture * (1 - 0.6 * share * cover[..., None]) + share * image
-    levels = [Image.fromarray(np.ascontiguousarray(to_srgb(picture[..., c]))) for c in range(3)]
-    random = sets.random_of(shot.preset, shot.seed, "grain")
-    for y in range(0, shot.height, STRIP):
-        end = min(y + STRIP, shot.height)
-        part = (0.0, y * rows / shot.height, float(columns), end * rows / shot.height)
-        noise = random.standard_normal((end - y, shot.width), np.float32) * np.float32(scene.grain)
-        for c in range(3):
-            strip = np.asarray(levels[c].resize((shot.width, end - y), BICUBIC, part), np.float32)
-            canvas[y:end, :, c] = np.rint((strip + noise).clip(0, 255))
+    size = math.sqrt(high * wide)
+    sun = sun_of(plate, scene.look)
+    if plate.view == "top":
+        dark, touch = light.lying(alpha, size, sun)
+        return (1 - sun.strength * dark) * (1 - LYING * sun.contact * touch), None
+    floor = floor_share(plate, window, columns, rows)
+    ground = ground_line(alpha)
+    angle = plate.depression(window.top + window.height * min(float(ground.max()) / rows, 1.0))
+    dark = light.cast(alpha, ground, size, sun, angle) if sun.strength else np.zeros_like(alpha)
+    touch = light.contact(alpha, ground, size, angle) if sun.contact else np.zeros_like(alpha)
+    shade = (1 - floor * sun.strength * dark) * (1 - floor * sun.contact * touch)
+    gloss = _gloss(plate, scene.look)
+    if not gloss:
+        return shade, None
+    image, cover = light.mirror(colours, alpha, ground, size, plate.polish)
+    shade *= 1 - HIDDEN * gloss * floor * cover
+    return shade, (gloss * floor)[..., None] * image
 
 
-def _small(layer: Layer, shot: Shot, columns: int, rows: int) -> tuple[Field, Field]:
-    """The product on the plate: alpha 0..1 (rows, columns) and linear colours (rows, columns, 3)."""
+def _gloss(plate: Plate, look: Look) -> float:
+    if look.reflection is None:
+        return plate.gloss
+    return max(plate.gloss, LEAST_GLOSS) if look.reflection else 0.0
+
+
+def _staged(layer: Layer, shot: Shot, columns: int, rows: int) -> tuple[Field, Field]:
+    """The product on the stage: alpha 0..1 (rows, columns) and linear colours (rows, columns, 3)."""
     by = columns / shot.width
     high, wide = layer.alpha.shape
     size = (max(1, round(wide * by)), max(1, round(high * by)))
-    left, top = round(layer.left * by), round(layer.top * by)
+    at = (round(layer.left * by), round(layer.top * by))
     frame = Image.new("L", (columns, rows))
-    frame.paste(Image.fromarray(layer.alpha).resize(size, Image.Resampling.BOX), (left, top))
+    frame.paste(Image.fromarray(layer.alpha).resize(size, Image.Resampling.BOX), at)
     colours = Image.new("RGB", (columns, rows))
-    colours.paste(Image.fromarray(layer.rgb).resize(size, Image.Resampling.BOX), (left, top))
+    colours.paste(Image.fromarray(layer.rgb).resize(size, Image.Resampling.BOX), at)
     return np.asarray(frame, np.float32) / np.float32(255), TO_LINEAR[np.asarray(colours)]
 
 
-def _lay(canvas: Bytes, layer: Layer) -> None:
-    """Lay the product on the canvas, in place."""
-    high, wide = layer.alpha.shape
-    for y in range(0, high, STRIP):
-        end = min(y + STRIP, high)
-        target = canvas[layer.top + y : layer.top + end, layer.left : layer.left + wide]
-        lay(target, layer.rgb[y:end], layer.alpha[y:end])
-
-
-def lay(target: Bytes, rgb: Bytes, alpha: Bytes) -> None:
-    """Lay colours of one size with `target` on it, in place: copied where alpha is 255, mixed in linear light at the
-    rim."""
-    inside = alpha == 255
-    target[inside] = rgb[inside]
-    rim = (alpha > 0) & ~inside
-    cover = (alpha[rim].astype(np.float32) / 255)[:, None]
-    mixed = cover * TO_LINEAR[rgb[rim]] + (1 - cover) * TO_LINEAR[target[rim]]
-    target[rim] = np.rint(to_srgb(mixed))
+def _paint(canvas: Bytes, picture: Field, grain: float, random: np.random.Generator) -> None:
+    """Linear colours enlarged to the canvas strip by strip, with the grain that also dithers them to 8 bits."""
+    height, width = canvas.shape[:2]
+    rows, columns = picture.shape[:2]
+    planes = [Image.fromarray(levels(picture[..., c])) for c in range(3)]
+    apart = 31  # columns between the channels' grain: enough to be independent of each other
+    for y in range(0, height, STRIP):
+        end = min(y + STRIP, height)
+        part = (0.0, y * rows / height, float(columns), end * rows / height)
+        noise = random.standard_normal((end - y, width + 2 * apart), np.float32) * np.float32(grain)
+        for c, plane in enumerate(planes):
+            strip = np.array(plane.resize((width, end - y), BICUBIC, part))
+            strip += noise[:, c * apart : c * apart + width]
+            strip += np.float32(0.5)
+            canvas[y:end, :, c] = strip.clip(0, 255, out=strip)

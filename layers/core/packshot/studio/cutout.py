@@ -8,10 +8,13 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from packshot.picture import Picture
-from packshot.studio import edge, matte, net, openings
+from packshot.studio import confidence, edge, matte, net, openings
 from packshot.studio.errors import NothingFound
-from packshot.studio.field import Bytes, bounds
-from packshot.studio.find import at_size, find
+from packshot.studio.field import Bytes, Field, bounds
+from packshot.studio.find import Find, at_size, find
+from packshot.studio.hints import checked
+from packshot.studio.shadow import without_shadow
+from packshot.studio.thin import with_lines
 from packshot.studio.values import Cutout
 
 LONGEST = 4096  # no picture is set larger than this, so nothing is gained by cutting larger ones
@@ -46,11 +49,18 @@ def _already_cut(pixels: Bytes) -> Cutout:
     return Cutout(edge.continued(colours, alpha, small[..., :3], small_alpha), alpha, box, 1.0)
 
 
-def cut_out(picture: Picture, *, weights: Path | None = None) -> Cutout:
+def cut_out(
+    picture: Picture,
+    *,
+    weights: Path | None = None,
+    box: tuple[float, float, float, float] | None = None,
+    point: tuple[float, float] | None = None,
+) -> Cutout:
     """The product of a picture, at the picture's own size (reduced to 4096 on the longer side if it is larger).
 
     A picture with real transparency skips the model. Raises NothingFound when no product stands out.
     """
+    checked(box, point)
     pixels = reduced(picture.pixels, LONGEST)
     if pixels.shape[2] == 4:
         clear = float((pixels[..., 3] < 128).mean())
@@ -58,9 +68,28 @@ def cut_out(picture: Picture, *, weights: Path | None = None) -> Cutout:
             return _already_cut(pixels)
         cover = pixels[..., 3:].astype(np.float32) / np.float32(255)
         pixels = np.asarray(np.rint(pixels[..., :3] * cover + 255 * (1 - cover)), np.uint8)
-    found = find(pixels, net.load(weights))
+    found = find(pixels, net.load(weights), box=box, point=point)
     left, top, right, bottom = found.region
     crop = np.ascontiguousarray(pixels[top:bottom, left:right])
+    small, sure, small_alpha, radius = _outline(crop, found)
+    alpha = small_alpha if small.shape == crop.shape else matte.guided(small_alpha, small, crop)
+    alpha = np.where(alpha < 0.012, 0, np.where(alpha > 0.988, 1, alpha)).astype(np.float32)
+    whole = np.zeros(pixels.shape[:2], np.uint8)
+    rgb = np.empty_like(pixels)
+    rgb[:] = edge.mean_colour(small, small_alpha)
+    rgb[top:bottom, left:right] = edge.foreground(crop, alpha, small, small_alpha)
+    whole[top:bottom, left:right] = np.rint(alpha * 255).astype(np.uint8)
+    around = bounds(whole > 0)
+    if around is None:
+        raise NothingFound("no product stands out from the background")
+    frame = (left == 0, top == 0, right == pixels.shape[1], bottom == pixels.shape[0])
+    seen = confidence.signs(found, sure, small, small_alpha, radius, frame)
+    warned = confidence.warnings(seen, small, small_alpha, crop.shape[1] / small.shape[1])
+    return Cutout(rgb, whole, around, confidence.confidence(seen), warned)
+
+
+def _outline(crop: Bytes, found: Find) -> tuple[Bytes, Field, Field, int]:
+    """The working picture, how sure each of its places is, its alpha, and the half width of the undecided band."""
     longest = WORK
     while True:
         small = reduced(crop, longest)
@@ -70,24 +99,10 @@ def cut_out(picture: Picture, *, weights: Path | None = None) -> Cutout:
         if undecided.sum() <= MOST_UNDECIDED or longest < 400:
             break
         longest = round(longest * 0.8)
-    sure = openings.widen(small, sure)
+    sure = with_lines(small, without_shadow(small, openings.widen(small, sure)), radius)
     inside, undecided = matte.band_of(sure, radius)
     smooth = np.asarray(Image.fromarray(small).filter(ImageFilter.GaussianBlur(NOISE)))
-    small_alpha = matte.decide(matte.solve(smooth, sure, inside, undecided), sure, radius)
-    if bounds(small_alpha > 0.5) is None:
+    alpha = matte.decide(matte.solve(smooth, sure, inside, undecided), sure, radius)
+    if bounds(alpha > 0.5) is None:
         raise NothingFound("no product stands out from the background")
-    alpha = small_alpha if small.shape == crop.shape else matte.guided(small_alpha, small, crop)
-    alpha = np.where(alpha < 0.012, 0, np.where(alpha > 0.988, 1, alpha)).astype(np.float32)
-    whole = np.zeros(pixels.shape[:2], np.uint8)
-    rgb = np.empty_like(pixels)
-    rgb[:] = edge.mean_colour(small, small_alpha)
-    rgb[top:bottom, left:right] = edge.foreground(crop, alpha, small, small_alpha)
-    whole[top:bottom, left:right] = np.rint(alpha * 255).astype(np.uint8)
-    box = bounds(whole > 0)
-    if box is None:
-        raise NothingFound("no product stands out from the background")
-    weak = edge.weak_outline(small, small_alpha)
-    doubtful = (sure > 0.15) & (sure < 0.85) & edge.deep(small_alpha, 2 * radius)
-    unsettled = float(doubtful.sum() / (small_alpha > 0.5).sum())
-    doubt = 3 * unsettled + 1.6 * max(0.0, weak - 0.02) + 1.2 * max(0.0, 0.93 - found.agreement)
-    return Cutout(rgb, whole, box, round(float(np.clip(1 - doubt, 0, 1)), 3))
+    return small, sure, alpha, radius

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from packshot.studio.field import Bytes, Field, Mask, grow, islands, local_mean, sample, shrink
+from packshot.studio.field import Bytes, Field, Mask, grow, islands, local_mean, resize, sample, shrink
 
 WIDE, NARROW = 24, 3  # radii in pixels of the working picture
+COARSE = 4  # by how much it is reduced for the wide blur
+FAINT = 9  # 8-bit levels: less difference than this is no edge
 MARGIN = 12  # pixels around the product whose colours continue it, for the sake of resampling
 
 
@@ -15,6 +17,16 @@ def _blurred(pixels: Field, weight: Field, radius: int) -> Field:
     """Local mean colour of the pixels that have weight: sum(weight * colour) / sum(weight)."""
     total = local_mean(weight, radius)
     return np.stack([local_mean(pixels[..., c] * weight, radius) for c in range(3)], -1) / (total + 1e-5)[..., None]
+
+
+def _widely_blurred(pixels: Bytes, weight: Field) -> Field:
+    """The same over WIDE, on a reduced picture."""
+    rows, columns = weight.shape
+    size = -(-columns // COARSE), -(-rows // COARSE)
+    light = resize(weight, *size, Image.Resampling.BOX)
+    parts = [resize(pixels[..., c] * weight, *size, Image.Resampling.BOX) for c in range(3)]
+    total = local_mean(light, WIDE // COARSE) + np.float32(1e-5)
+    return np.stack([resize(local_mean(part, WIDE // COARSE) / total, columns, rows) for part in parts], -1)
 
 
 def foreground(pixels: Bytes, alpha: Field, small: Bytes, small_alpha: Field) -> Bytes:
@@ -25,9 +37,8 @@ def foreground(pixels: Bytes, alpha: Field, small: Bytes, small_alpha: Field) ->
     """
     rows, columns = alpha.shape
     picture = small.astype(np.float32)
-    weight = small_alpha**2
-    front = _blurred(picture, weight, WIDE)
-    back = _blurred(picture, (1 - small_alpha) ** 2, WIDE)
+    front = _widely_blurred(small, small_alpha**2)
+    back = _widely_blurred(small, (1 - small_alpha) ** 2)
     mix = small_alpha[..., None]
     first = (front + mix * (picture - mix * front - (1 - mix) * back)).clip(0, 255)
     near = local_mean(small_alpha, NARROW)[..., None]
@@ -66,16 +77,28 @@ def mean_colour(small: Bytes, small_alpha: Field) -> Bytes:
     return np.asarray((small[solid] if solid.any() else small.reshape(-1, 3)).mean(0).round(), np.uint8)
 
 
-def weak_outline(small: Bytes, small_alpha: Field) -> float:
-    """Share of the outline (0..1) across which the picture hardly changes: a sign that it was guessed."""
+def _across(small: Bytes, small_alpha: Field) -> Field:
+    """Largest difference of a channel, in 8-bit levels, across each place of the outline: product minus background."""
     solid = small_alpha > 0.5
     rim = solid & ~shrink(solid, 1)
     if not rim.any():
-        return 1.0
+        return np.zeros(0, np.float32)
     colours = small.astype(np.float32)
-    front = _blurred(colours, small_alpha**2, 3)[rim]
-    back = _blurred(colours, (1 - small_alpha) ** 2, 3)[rim]
-    return float((np.abs(front - back).max(1) < 9).mean())
+    front = _blurred(colours, small_alpha**2, NARROW)[rim]
+    back = _blurred(colours, (1 - small_alpha) ** 2, NARROW)[rim]
+    return np.asarray(np.abs(front - back).max(1), np.float32)
+
+
+def weak_outline(small: Bytes, small_alpha: Field) -> float:
+    """Share of the outline (0..1) across which the picture hardly changes: a sign that it was guessed."""
+    across = _across(small, small_alpha)
+    return float((across < FAINT).mean()) if len(across) else 1.0
+
+
+def contrast(small: Bytes, small_alpha: Field) -> float:
+    """Mean difference across the outline in 8-bit levels."""
+    across = _across(small, small_alpha)
+    return float(across.mean()) if len(across) else 0.0
 
 
 def deep(small_alpha: Field, radius: int) -> Mask:

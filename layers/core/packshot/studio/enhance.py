@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from packshot.picture import Picture, encode
 from packshot.studio import check, tone
 from packshot.studio.field import Field, Mask, local_mean, soft
-from packshot.studio.values import ENGINE, Rendered
+from packshot.studio.values import ENGINE, Cutout, Rendered
 
 GLANCE = 256  # longer side of the copy on which colour and light are judged
 LOOK = 1024  # the same for local contrast
 DEAD = 0.04  # stops: smaller casts are left alone
 MOST_WARMTH, MOST_TINT = 0.6, 0.2  # stops, blue against red and green against both: the largest cast that is removed
+WHITEST = 0.97  # quantile of brightness above which pixels count as the picture's white
+OTHER, FEW = (
+    0.25,
+    0.02,
+)  # a picture where less than FEW differs by OTHER stops in colour has one colour: no cast is told
 MOST_LIGHT = 0.7  # stops of exposure
 LACK = 0.6  # share of the light missing to the brightest hundredth of a picture that is added
 TOP = 0.9  # linear light that this hundredth should have
@@ -25,52 +33,103 @@ NOISE = 0.03  # stops: smaller detail is left alone
 BLACK = 0.004  # linear light added before logarithms
 
 
-def enhance(picture: Picture, *, strength: float = 0.5, format: str = "jpg", quality: int = 90) -> Rendered:
+@dataclass(frozen=True, eq=False)
+class Correction:
+    """What is done to every pixel alike: gains of red, green and blue, the largest 1; stops that bring the light back
+    that those take; stops of more light."""
+
+    balance: Field
+    loss: float
+    light: float
+
+    def report(self) -> dict[str, Any]:
+        """`white_balance`: the gains of red, green and blue at unchanged brightness; `exposure_stops`."""
+        gains = [round(float(gain), 3) for gain in self.balance * np.exp2(self.loss)]
+        return {"white_balance": gains, "exposure_stops": round(self.light, 3)}
+
+
+def enhance(
+    picture: Picture,
+    *,
+    strength: float = 0.5,
+    white_balance: bool = True,
+    exposure: bool = True,
+    format: str = "jpg",
+    quality: int = 90,
+) -> Rendered:
     """The picture at its own size with its cast, its exposure and its local contrast put right, `strength` 0..1 of it.
 
-    White balance is what two estimates agree on. Light is only ever added, since what is blown out cannot be brought
-    back. The report has the gains and the CIEDE2000 difference to the input (a sample of its pixels).
+    Each of the first two can be left as it is. White balance is what two estimates agree on. Light is only ever added,
+    since what is blown out cannot be brought back. The report has the gains and the CIEDE2000 difference to the input
+    (a sample of its pixels).
     """
     share = strength**0.6 if strength > 0 else 0.0
-    small, seen = tone.reduced(picture.pixels, GLANCE)
-    balance = _balance(small, seen, share)
-    level = tone.balanced(small, balance)
-    before, after = (float(tone.luminance(one)[seen].mean()) + 1e-6 for one in (small, level))
-    loss = float(np.log2(before / after))
-    light = share * _light(level * np.exp2(loss), seen)
-    detail = strength * _contrast(picture, balance)
-    pixels = tone.applied(picture.pixels, detail, light=loss + light, balance=balance)
+    found = correction(picture, share=share, white_balance=white_balance, exposure=exposure)
+    detail = strength * _contrast(picture, found.balance)
+    pixels = tone.applied(picture.pixels, detail, light=found.loss + found.light, balance=found.balance)
     data = encode(Picture(pixels), format=format, quality=quality, source_type="algorithmicallyEnhanced")
-    red, green, blue = (round(float(gain * np.exp2(loss)), 3) for gain in balance)
-    report: dict[str, float | str | bool] = {
+    done = [("grey-edge white balance", white_balance), ("exposure", exposure), ("local contrast", True)]
+    report: dict[str, Any] = {
         "engine": ENGINE,
-        "method": "grey-edge white balance, exposure, local contrast",
+        "method": ", ".join(name for name, is_on in done if is_on),
         "strength": strength,
-        "gain_red": red,
-        "gain_green": green,
-        "gain_blue": blue,
-        "exposure_stops": round(light, 3),
+        **found.report(),
         **check.change(picture.pixels, pixels),
     }
     return Rendered(data, picture.width, picture.height, report)
 
 
+def balanced_product(
+    cutout: Cutout, picture: Picture, *, white_balance: bool = True, exposure: bool = True
+) -> tuple[Cutout, dict[str, Any]]:
+    """The cut-out of a picture with the cast and the lack of light of that whole picture taken from the product's
+    colours, before it is set anywhere; and the report, where `adjust_delta_e_mean` and `_max` are the CIEDE2000
+    difference that this makes to the product."""
+    found = correction(picture, share=1.0, white_balance=white_balance, exposure=exposure)
+    even = np.zeros((8, 8), np.float32)
+    rgb = tone.applied(cutout.rgb, even, light=found.loss + found.light, balance=found.balance)
+    before, after = (np.dstack([colours, cutout.alpha]) for colours in (cutout.rgb, rgb))
+    change = {f"adjust_{name}": value for name, value in check.change(before, after).items()}
+    return replace(cutout, rgb=rgb), {**found.report(), **change}
+
+
+def correction(picture: Picture, *, share: float, white_balance: bool, exposure: bool) -> Correction:
+    """What a picture needs, `share` 0..1 of it."""
+    small, seen = tone.reduced(picture.pixels, GLANCE)
+    balance = _balance(small, seen, share) if white_balance else np.ones(3, np.float32)
+    level = tone.balanced(small, balance)
+    before, after = (float(tone.luminance(one)[seen].mean()) + 1e-6 for one in (small, level))
+    loss = float(np.log2(before / after))
+    return Correction(balance, loss, share * _light(level * np.exp2(loss), seen) if exposure else 0.0)
+
+
 def _balance(small: Field, seen: Mask, share: float) -> Field:
     """Gains of red, green and blue, the largest 1, that take `share` of the cast away.
 
-    Grey-edge (van de Weijer, Gevers, Gijsenij, "Edge-Based Color Constancy", IEEE TIP 16, 2007) and the mean of the
-    nearly grey pixels. A large coloured product misleads either, seldom both the same way: where they disagree about
-    the direction nothing is done, else the smaller is believed.
+    Grey-edge (van de Weijer, Gevers, Gijsenij, "Edge-Based Color Constancy", IEEE TIP 16, 2007) and the white patch:
+    the mean of the brightest pixels. A large coloured product misleads either, seldom both the same way: where they
+    disagree about the direction nothing is done, else the smaller is believed. A picture of a single colour shows no
+    light but a product that fills it.
     """
     useful = seen & (small.max(-1) < 0.98) & (small.min(-1) > 0.002)
-    if useful.sum() < 64:
+    if useful.sum() < 64 or _is_one_colour(small[useful]):
         return np.ones(3, np.float32)
-    one, two = _edges(small, useful), _greys(small[useful])
+    one, two = _edges(small, useful), _white(small[useful])
     agreed = np.where(one * two > 0, np.sign(one) * np.minimum(np.abs(one), np.abs(two)), 0)
     warmth, tint = np.sign(agreed) * (np.abs(agreed) - DEAD).clip(0, [MOST_WARMTH, MOST_TINT]) * share
     # the light's colour in stops is (-warmth/2 - tint/3, 2 tint/3, warmth/2 - tint/3)
     light = np.array([-warmth / 2 - tint / 3, 2 * tint / 3, warmth / 2 - tint / 3])
     return np.asarray(np.exp2(light.min() - light), np.float32)
+
+
+def _is_one_colour(colours: Field) -> bool:
+    """Whether hardly any of (n, 3) colours has another chromaticity than most, whatever the brightness."""
+    red, green, blue = np.log2(colours[colours.min(-1) > 0.01].T + 1e-4)
+    if not len(red):
+        return True
+    casts = np.stack([blue - red, green - (red + blue) / 2])
+    away = np.abs(casts - np.median(casts, axis=1)[:, None]).max(0)
+    return float((away > OTHER).mean()) < FEW
 
 
 def _edges(small: Field, useful: Mask) -> NDArray[np.float64]:
@@ -80,11 +139,10 @@ def _edges(small: Field, useful: Mask) -> NDArray[np.float64]:
     return _cast((lengths.astype(np.float64) ** 5).mean(0) ** 0.2)
 
 
-def _greys(colours: Field) -> NDArray[np.float64]:
-    """The cast by the mean of (n, 3) colours, each weighted by how grey and how bright it is."""
-    chroma = (colours.max(-1) - colours.min(-1)) / colours.max(-1)
-    weight = np.exp(-((chroma / 0.15) ** 2)) * colours.mean(-1)
-    return _cast(np.average(colours.astype(np.float64), axis=0, weights=weight + 1e-9))
+def _white(colours: Field) -> NDArray[np.float64]:
+    """The cast by the mean of the brightest of (n, 3) colours."""
+    bright = colours.mean(-1)
+    return _cast(colours[bright >= np.quantile(bright, WHITEST)].astype(np.float64).mean(0))
 
 
 def _cast(mean: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -23,13 +23,23 @@ def local_mean(x: Field, radius: int) -> Field:
     """Mean over the (2 radius + 1) square around each pixel; outside the picture the edge pixel is repeated."""
     if radius < 1:
         return x
-    total = np.pad(x, radius + 1, mode="edge").astype(np.float64)
-    total[0] = 0
-    total[:, 0] = 0
-    total = total.cumsum(0).cumsum(1)
     n = 2 * radius + 1
-    rows = total[n:] - total[:-n]
-    return ((rows[:, n:] - rows[:, :-n])[: x.shape[0], : x.shape[1]] / (n * n)).astype(np.float32)
+    total = _sums(_sums(np.pad(x, radius, mode="edge"), n).T, n).T
+    return np.ascontiguousarray(total) / np.float32(n * n)
+
+
+def _sums(x: Field, n: int) -> Field:
+    """Sums of `n` neighbouring rows, put together from sums of 1, 2, 4, ... rows."""
+    size = x.shape[0] - n + 1
+    total, at, width = np.zeros((size, x.shape[1]), np.float32), 0, 1
+    while True:
+        if n & width:
+            total += x[at : at + size]
+            at += width
+        if 2 * width > n:
+            return total
+        x = x[:-width] + x[width:]
+        width *= 2
 
 
 def soft(x: Field, sigma: float) -> Field:

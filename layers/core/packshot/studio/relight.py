@@ -7,13 +7,16 @@ hue and chromaticity stay, and so do white and black, so a white ground remains 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from packshot.picture import Picture, encode
 from packshot.studio import check, tone
 from packshot.studio.field import Field, Mask, soft
-from packshot.studio.values import ENGINE, Rendered
+from packshot.studio.values import ENGINE, Cutout, Rendered
 
+METHOD = "illumination polynomial evened, soft key from the upper left"
 GLANCE = 256  # longer side of the copy on which the light is estimated
 DEGREE = 3  # of the polynomial that describes it
 EVEN = 0.9  # share of the estimated unevenness that is taken away at full strength
@@ -27,23 +30,36 @@ BLACK = 0.004  # linear light added before logarithms
 def relight(picture: Picture, *, strength: float = 0.5, format: str = "jpg", quality: int = 90) -> Rendered:
     """The picture at its own size in another light, `strength` 0..1; the report has the CIEDE2000 difference to the
     input (a sample of its pixels) and the largest gains in stops."""
+    stops, told = _relit(picture, strength)
+    pixels = tone.applied(picture.pixels, stops)
+    data = encode(Picture(pixels), format=format, quality=quality, source_type="algorithmicallyEnhanced")
+    change = check.change(picture.pixels, pixels)
+    report: dict[str, float | str] = {"engine": ENGINE, "method": METHOD, "strength": strength, **told, **change}
+    return Rendered(data, picture.width, picture.height, report)
+
+
+def relit_product(cutout: Cutout, picture: Picture, *, strength: float = 0.5) -> tuple[Cutout, dict[str, float | str]]:
+    """The cut-out of a picture in the light that `relight` would give that picture, before it is set anywhere; and the
+    report, where `adjust_delta_e_mean` and `_max` are the CIEDE2000 difference that this makes to the product."""
+    stops, told = _relit(picture, strength)
+    rgb = tone.applied(cutout.rgb, stops)
+    before, after = (np.dstack([colours, cutout.alpha]) for colours in (cutout.rgb, rgb))
+    change = {f"adjust_{name}": value for name, value in check.change(before, after).items()}
+    return replace(cutout, rgb=rgb), {"relight": METHOD, **told, **change}
+
+
+def _relit(picture: Picture, strength: float) -> tuple[Field, dict[str, float]]:
+    """Stops of light for a small copy of the picture, and what the report says of them."""
     small, seen = tone.reduced(picture.pixels, GLANCE)
     uneven = _illumination(small, seen)
     wanted = strength * (KEY * _key(small.shape[0], small.shape[1]) - EVEN * uneven)
     wanted -= wanted[seen].mean()
     stops = (MOST * np.tanh(wanted / MOST)).astype(np.float32)
-    pixels = tone.applied(picture.pixels, stops)
-    data = encode(Picture(pixels), format=format, quality=quality, source_type="algorithmicallyEnhanced")
-    report: dict[str, float | str | bool] = {
-        "engine": ENGINE,
-        "method": "illumination polynomial evened, soft key from the upper left",
-        "strength": strength,
+    return stops, {
         "uneven_stops": round(float(np.ptp(uneven)), 3),
         "gain_stops_min": round(float(stops.min()), 3),
         "gain_stops_max": round(float(stops.max()), 3),
-        **check.change(picture.pixels, pixels),
     }
-    return Rendered(data, picture.width, picture.height, report)
 
 
 def _illumination(small: Field, seen: Mask) -> Field:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -11,8 +12,7 @@ from packshot.picture import Picture
 from packshot.studio.colour import lab
 from packshot.studio.compose import composed
 from packshot.studio.field import Bytes
-from packshot.studio.light import Lamp
-from packshot.studio.sets import WHITE, Colour, Set
+from packshot.studio.sets import Colour, Scene
 from packshot.studio.values import Cutout, Rendered, Shot
 
 GLANCE = 256  # longer side of the copy in which colours are looked for
@@ -22,24 +22,14 @@ STARTS = 5
 PURE = 250  # a background whose every channel is above is a white one
 
 
-def remix(cutout: Cutout, reference: Picture, shot: Shot) -> Rendered:
+def remix(cutout: Cutout, reference: Picture, shot: Shot, *, folder: Path | None = None) -> Rendered:
     """One finished picture. The set's wall and floor have the commonest colours of the reference's border: nothing of
-    the reference's pixels is copied and nothing is painted over."""
+    the reference's pixels is copied and nothing is painted over. `folder` and errors as in `compose`."""
     wall, low, floor = colours(reference)
+    scene = Scene(replace(shot.look, surface="sweep", colour=None), tones=(wall, low, floor))
     if min(*wall, *low, *floor) >= PURE:
-        scene, wall, low, floor = WHITE, *(((255, 255, 255),) * 3)
-    else:
-        scene = Set(
-            floor=(floor,),
-            wall=(wall, low),
-            lamp=Lamp(0.5, 0.06, 0.15, 0.5, 0.85),
-            pool=0.12,
-            halo=0.08,
-            gloss=0.04,
-            polish=0.04,
-            vignette=0.08,
-        )
-    made = composed(cutout, shot, scene)
+        scene, wall, low, floor = Scene(shot.look, exact_white=True), *(((255, 255, 255),) * 3)
+    made = composed(cutout, shot, scene, folder=folder)
     words = {"wall_top": _hex(wall), "wall": _hex(low), "floor": _hex(floor)}
     return replace(made, report={**made.report, **words})
 
