@@ -7,15 +7,15 @@
 Needs Python 3.11 (bpy 5.0.1 is built for it) and npm; sources.py says what comes from which registry and checks it.
 Downloads and a PNG of every plate go to out/sets. Nothing of this is needed by the service.
 
-recipes.py the plates as data · nodes.py, woods.py, stones.py, cloth.py, grounds.py what surfaces are made of · shapes.py,
-plants.py, props.py what stands on them · distance.py what lies behind · camera.py, light.py, scenes.py how it is put
-together · shots.py, probe.py rendering and measuring · pack.py the files
+recipes.py the plates as data · nodes.py, woods.py, stones.py, cloth.py, grounds.py what surfaces are made of ·
+shapes.py, plants.py, props.py what stands on them · distance.py what lies behind · camera.py, light.py, scenes.py how
+it is put together · shots.py, probe.py rendering and measuring · pack.py the files
 
 Exposure and white balance are the grey card's: a card at the stand point is rendered in each set and comes out grey,
 white paper there comes out at 0.92. A sweep is kept as a light field, 384 x 384 grey PNG of 16 bits (Pillow writes AVIF
 with 8 only): linear light, `unit` = the floor at the stand point; multiply it by any colour and dither when enlarging.
 
-@TIMES@
+3 CPU s a sweep, 52 to 270 another plate (wood takes the most samples), on two shared cores.
 """
 
 # /// script

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from packshot.studio import edge
 from packshot.studio.confidence import Signs, confidence, signs, warnings
 from packshot.studio.find import Find
 from packshot.studio.values import CHECK
@@ -36,8 +37,9 @@ def seen(
     pixels: np.ndarray, alpha: np.ndarray, frame: tuple[bool, bool, bool, bool] = FREE
 ) -> tuple[Signs, tuple[str, ...]]:
     found = Find((0, 0, *alpha.shape[::-1]), alpha, 1.0)
-    measured = signs(found, alpha, pixels, alpha, 5, frame)
-    return measured, warnings(measured, pixels, alpha, 4.0)
+    steps = edge.across(pixels, alpha)
+    measured = signs(found, alpha, steps, alpha, 5, frame)
+    return measured, warnings(measured, steps, pixels, alpha, 4.0)
 
 
 def test_a_clear_disc_has_no_sign() -> None:

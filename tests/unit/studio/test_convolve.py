@@ -35,6 +35,7 @@ def test_unrolled(shape: tuple[int, int, int], spread: int) -> None:
 @pytest.mark.parametrize("size", [1, convolve.TILE_BYTES])
 def test_by_tiles(monkeypatch: pytest.MonkeyPatch, shape: tuple[int, int, int], size: int) -> None:
     monkeypatch.setattr(convolve, "TILE_BYTES", size)
+    monkeypatch.setattr(convolve, "LEAST_MADE", 1)
     monkeypatch.setattr(convolve, "_unrolled", lambda *_: pytest.fail("the tiles were not used"))
     x, layer = np.random.default_rng(1).random(shape, np.float32), random_layer(shape[0], 6)
     assert np.allclose(convolve.convolve(x, layer), plain(x, layer, 1), atol=3e-5)

@@ -35,14 +35,14 @@ class Signs:
     cropped: bool  # the product reaches the picture's frame
 
 
-def signs(found: Find, sure: Field, small: Bytes, alpha: Field, radius: int, frame: Frame) -> Signs:
-    """Measured on the working picture: `sure` and `alpha` (rows, columns), `small` (rows, columns, 3) uint8."""
+def signs(found: Find, sure: Field, steps: Field, alpha: Field, radius: int, frame: Frame) -> Signs:
+    """Measured on the working picture: `sure` and `alpha` (rows, columns); `steps` is what edge.across() found."""
     solid = alpha > 0.5
     area = max(float(solid.sum()), 1.0)
     left, top, right, bottom = bounds(solid) or (0, 0, 0, 0)
     cropped = _on_frame(solid, frame) > TOUCH * 2 * (right - left + bottom - top)
     doubtful = (sure > 0.15) & (sure < 0.85) & edge.deep(alpha, 2 * radius)
-    weak = edge.weak_outline(small, alpha)
+    weak = edge.weak_outline(steps)
     return Signs(weak, float(doubtful.sum()) / area, 1 - found.agreement, found.rival, found.wavering, cropped)
 
 
@@ -53,14 +53,15 @@ def confidence(seen: Signs) -> float:
     return round(float(np.clip(1 - doubt, 0, 1)), 3)
 
 
-def warnings(seen: Signs, small: Bytes, alpha: Field, scale: float) -> tuple[str, ...]:
-    """Words of values.WARNINGS, from the working picture; `scale` = pixels of the whole picture per pixel of it."""
+def warnings(seen: Signs, steps: Field, small: Bytes, alpha: Field, scale: float) -> tuple[str, ...]:
+    """Words of values.WARNINGS, from the working picture `small` (rows, columns, 3) uint8; `scale` = pixels of the
+    whole picture per pixel of it."""
     solid = alpha > 0.5
     box = bounds(solid)
     if box is None:
         return ()
     sizes = np.sort(np.bincount(islands(solid).ravel())[1:])
-    contrast = edge.contrast(small, alpha)
+    contrast = float(steps.mean()) if len(steps) else 0.0
     pale = contrast < PALE or seen.weak > 0.5
     said = {
         "several_products": len(sizes) > 1 and sizes[-2] > RIVAL * sizes[-1],
@@ -79,12 +80,17 @@ def _on_frame(solid: Mask, frame: Frame) -> int:
 
 
 def _like_background(small: Bytes, alpha: Field) -> float:
-    """Share of the product's inside that has the colour of the background to its left and right."""
-    inside = shrink(alpha > 0.98, 4)
+    """Share of the product's inside that has the colour of the background to its left and right; on every other row
+    and column, which is enough for a share."""
+    small, alpha = small[::2, ::2], alpha[::2, ::2]
+    inside = shrink(alpha > 0.98, 2)
     if not inside.any():
         return 0.0
     empty = (alpha < 0.02).astype(np.float32)
     count = empty.sum(1)
-    beside = (small * empty[..., None]).sum(1) / np.maximum(count, 1)[:, None]
-    alike = (np.abs(small - beside[:, None]).max(2) < ALIKE) & (count > 0)[:, None]
-    return float((alike & inside).sum() / inside.sum())
+    alike = inside & (count > 0)[:, None]
+    for c in range(3):
+        channel = small[..., c].astype(np.float32)
+        beside = (channel * empty).sum(1) / np.maximum(count, 1)
+        alike &= np.abs(channel - beside[:, None]) < ALIKE
+    return float(alike.sum() / inside.sum())

@@ -18,7 +18,8 @@ Array = NDArray[np.float32]
 
 COLUMN_BYTES = 3 << 20  # size of the unrolled input of one matrix product
 TILE_BYTES = 1 << 19  # size of the transformed tiles of one matrix product
-LEAST_COLUMNS = 96  # narrower arrays are quicker unrolled
+LEAST_COLUMNS = 96  # narrower arrays are quicker unrolled,
+LEAST_MADE = 32  # and so are layers with fewer channels to come out, for which the tiles cost more than they save
 SPREADING = np.array([[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 24]]) / 24  # the paper's G
 
 
@@ -45,7 +46,8 @@ class Layer:
 def convolve(x: Array, layer: Layer, spread: int = 1) -> Array:
     """3x3 convolution with dilation `spread`, same size, then ReLU."""
     _, rows, columns = x.shape
-    tiles = spread == 1 and columns >= LEAST_COLUMNS and layer.channels > 3 and rows % 4 == columns % 4 == 0
+    tiles = spread == 1 and columns >= LEAST_COLUMNS and layer.channels > 3 and len(layer.bias) >= LEAST_MADE
+    tiles = tiles and rows % 4 == columns % 4 == 0
     out = _by_tiles(x, layer) if tiles else _unrolled(x, layer, spread)
     out += layer.bias[:, None, None]
     np.maximum(out, 0, out=out)

@@ -83,8 +83,9 @@ def cut_out(
     if around is None:
         raise NothingFound("no product stands out from the background")
     frame = (left == 0, top == 0, right == pixels.shape[1], bottom == pixels.shape[0])
-    seen = confidence.signs(found, sure, small, small_alpha, radius, frame)
-    warned = confidence.warnings(seen, small, small_alpha, crop.shape[1] / small.shape[1])
+    steps = edge.across(small, small_alpha)
+    seen = confidence.signs(found, sure, steps, small_alpha, radius, frame)
+    warned = confidence.warnings(seen, steps, small, small_alpha, crop.shape[1] / small.shape[1])
     return Cutout(rgb, whole, around, confidence.confidence(seen), warned)
 
 

@@ -77,7 +77,7 @@ def mean_colour(small: Bytes, small_alpha: Field) -> Bytes:
     return np.asarray((small[solid] if solid.any() else small.reshape(-1, 3)).mean(0).round(), np.uint8)
 
 
-def _across(small: Bytes, small_alpha: Field) -> Field:
+def across(small: Bytes, small_alpha: Field) -> Field:
     """Largest difference of a channel, in 8-bit levels, across each place of the outline: product minus background."""
     solid = small_alpha > 0.5
     rim = solid & ~shrink(solid, 1)
@@ -89,16 +89,10 @@ def _across(small: Bytes, small_alpha: Field) -> Field:
     return np.asarray(np.abs(front - back).max(1), np.float32)
 
 
-def weak_outline(small: Bytes, small_alpha: Field) -> float:
-    """Share of the outline (0..1) across which the picture hardly changes: a sign that it was guessed."""
-    across = _across(small, small_alpha)
-    return float((across < FAINT).mean()) if len(across) else 1.0
-
-
-def contrast(small: Bytes, small_alpha: Field) -> float:
-    """Mean difference across the outline in 8-bit levels."""
-    across = _across(small, small_alpha)
-    return float(across.mean()) if len(across) else 0.0
+def weak_outline(steps: Field) -> float:
+    """Share of the outline (0..1) across which the picture hardly changes: a sign that it was guessed. `steps` is what
+    across() found."""
+    return float((steps < FAINT).mean()) if len(steps) else 1.0
 
 
 def deep(small_alpha: Field, radius: int) -> Mask:

@@ -17,6 +17,7 @@ Box = tuple[int, int, int, int]
 LANCZOS = Image.Resampling.LANCZOS
 BICUBIC = Image.Resampling.BICUBIC
 BILINEAR = Image.Resampling.BILINEAR
+BOX = Image.Resampling.BOX
 
 
 def local_mean(x: Field, radius: int) -> Field:
@@ -49,7 +50,7 @@ def soft(x: Field, sigma: float) -> Field:
     rows, columns = x.shape
     by = min(int(sigma / 3), 16, min(rows, columns) // 8)
     if by >= 2:
-        small = resize(x, -(-columns // by), -(-rows // by), Image.Resampling.BOX)
+        small = resize(x, -(-columns // by), -(-rows // by), BOX)
         return resize(soft(small, sigma / by), columns, rows, BICUBIC)
     reach = max(1, round(3 * sigma))
     taps = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)

@@ -17,8 +17,10 @@ WHOLE = 320  # columns and rows of the first look: what the network was trained 
 CLOSE = 320  # square root of the pixels of the second look
 MARGIN = 0.2  # of the product's longer side, added around it for the second look
 BOX_MARGIN = 0.12  # the same around a box that the caller gave
+PART = 0.1  # of the heaviest island's weight: lighter ones are dust
+HIGHER = 0.12  # of the main part's height: whose foot is higher than that stands behind it
 FILLED = 0.7  # of the caller's box: a product that takes less of it was probably not found whole
-FAR, FAR_MARGIN = 192, 0.5  # the same for the third look, which only serves the confidence
+FAR, FAR_MARGIN = 160, 0.5  # the same for the third look, which only serves the confidence
 LONG = 2.0  # pictures longer than this are looked at in their own shape, not squeezed into a square
 WINDOWS = (0.5, 0.25)  # half sides, of the picture's shorter side, of the closer looks at a point
 LEAST_AREA = 0.0015  # of the picture; smaller finds are dust
@@ -52,11 +54,22 @@ def _rival(sure: Field) -> float:
 
 
 def _main_parts(sure: Field) -> Field:
-    """Keep the islands that weigh at least a tenth of the heaviest one."""
+    """Keep the islands that weigh at least a tenth of the heaviest one and do not stand behind it."""
     named, weight = _weights(sure)
-    keep = weight >= 0.1 * weight.max()
+    keep = weight >= PART * weight.max()
     keep[0] = True
+    main = bounds(named == int(weight.argmax())) if weight.max() > 0 else None
+    for name in np.flatnonzero(keep)[1:] if main else ():
+        part = bounds(named == name)
+        keep[name] = part is None or main is None or not _behind(part, main)
     return np.where(keep[named], sure, np.float32(0))
+
+
+def _behind(part: Box, main: Box) -> bool:
+    """Whether a part stands beside the main one and farther away: on a floor, that is higher up in the picture. What
+    hangs above or lies within the main one's own columns may be a loose part of it."""
+    beside = not main[0] <= (part[0] + part[2]) / 2 <= main[2]
+    return beside and part[3] < main[3] - HIGHER * (main[3] - main[1])
 
 
 def _region(box: Box, size: tuple[int, int], seen: tuple[int, int], share: float = MARGIN) -> Box:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from packshot.studio.field import Bytes, Field, Mask, grow, islands, local_mean, shrink
+from packshot.studio.field import BOX, Bytes, Field, Mask, grow, islands, local_mean, resize, shrink
 
+COARSE = 3  # by how much the picture is reduced to tell what colours lie around
 TRACE = 0.06  # certainty from which the model saw something
 MEAN_TRACE = 0.12  # the same, on average along the whole line: otherwise it is a line of the background
 RIDGE = 1.4  # the same, of what it saw around the line
@@ -24,14 +25,23 @@ def lines(pixels: Bytes, sure: Field, radius: int) -> Mask:
     """Thin parts of the product outside what the model is sure of; (rows, columns) of the working picture."""
     body = sure > 0.5
     half = max(2, round(0.7 * radius))
-    colours = pixels.astype(np.float32)
-    around, spread, known = _surroundings(colours, (sure < TRACE).astype(np.float32), 3 * radius)
-    own, _, near = _surroundings(colours, (sure > 0.8).astype(np.float32), 3 * radius)
-    away = np.abs(colours - around)
-    differs = (away > np.maximum(DISTINCT, RESTLESS * spread)).any(2)
-    away, alike = away.max(2), np.abs(colours - own).max(2)
+    traced = sure > TRACE
+    if not (traced & ~grow(body, 2 * radius)).any():  # a trace beside the product is only its own blurred outline
+        return np.zeros(sure.shape, bool)
+    colours = [pixels[..., c].astype(np.float32) for c in range(3)]
+    empty, own = (sure < TRACE).astype(np.float32), (sure > 0.8).astype(np.float32)
+    known, near = _around(empty, empty, 3 * radius)[1], _around(own, own, 3 * radius)[1]
+    differs = np.zeros(sure.shape, bool)
+    away, alike = np.zeros_like(sure), np.zeros_like(sure)
+    for channel in colours:
+        mean, _ = _around(channel, empty, 3 * radius)
+        square, _ = _around(channel**2, empty, 3 * radius)
+        off = np.abs(channel - mean)
+        differs |= off > np.maximum(DISTINCT, RESTLESS * np.sqrt(np.maximum(square - mean**2, 0)))
+        np.maximum(away, off, out=away)
+        np.maximum(alike, np.abs(channel - _around(channel, own, 3 * radius)[0]), out=alike)
     differs |= (near > 0.02) & (away > DISTINCT) & (alike < AKIN * away)
-    differs = differs & grow(sure > TRACE, half) & (known > 0.02) | body
+    differs = differs & grow(traced, half) & (known > 0.02) | body
     thin = differs & ~grow(shrink(differs, half), half + 1) & ~body
     named = islands(thin)
     count = int(named.max()) + 1
@@ -40,7 +50,7 @@ def lines(pixels: Bytes, sure: Field, radius: int) -> Mask:
     size = np.bincount(name, minlength=count)
     seen = np.bincount(name, sure[at], count) / np.maximum(size, 1)
     beyond = (~grow(body, half)).astype(np.float32)
-    beside = local_mean(sure * beyond, 3 * radius) / np.maximum(local_mean(beyond, 3 * radius), 1e-3)
+    beside, _ = _around(sure, beyond, 3 * radius)
     level = np.bincount(name, beside[at], count) / np.maximum(size, 1)
     held = np.bincount(name, grow(sure > 0.9, half)[at], count)
     length = np.maximum(*(_extent(name, axis, count) for axis in at))
@@ -56,16 +66,13 @@ def lines(pixels: Bytes, sure: Field, radius: int) -> Mask:
     return np.asarray(true[named])
 
 
-def _surroundings(colours: Field, weight: Field, radius: int) -> tuple[Field, Field, Field]:
-    """Mean and standard deviation of the colours around each place, (rows, columns, 3), and the mean weight there."""
-    known = local_mean(weight, radius)
-    mean, spread = np.empty_like(colours), np.empty_like(colours)
-    for c in range(3):
-        channel = np.ascontiguousarray(colours[..., c])
-        mean[..., c] = local_mean(channel * weight, radius) / np.maximum(known, 1e-3)
-        square = local_mean(channel**2 * weight, radius) / np.maximum(known, 1e-3)
-        spread[..., c] = np.sqrt(np.maximum(square - mean[..., c] ** 2, 0))
-    return mean, spread, known
+def _around(values: Field, weight: Field, radius: int) -> tuple[Field, Field]:
+    """Mean of the values that have weight around each place, and the mean weight there; taken on a reduced copy."""
+    rows, columns = weight.shape
+    size, reach = (-(-columns // COARSE), -(-rows // COARSE)), max(1, round(radius / COARSE))
+    known = local_mean(resize(weight, *size, BOX), reach)
+    mean = local_mean(resize(values * weight, *size, BOX), reach) / np.maximum(known, 1e-3)
+    return resize(mean, columns, rows), resize(known, columns, rows)
 
 
 def _extent(name: np.ndarray, place: np.ndarray, count: int) -> np.ndarray:
