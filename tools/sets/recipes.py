@@ -169,7 +169,6 @@ RECIPES = [
     Recipe("sand", "front", "left", edge=1.6, behind=SHORE, soft="low", words=("sun",)),
     Recipe("sand", "high", "right", soft="low", words=("sun",)),
     Recipe("moss", "front", "left", "stone", edge=1.3, behind=WOODLAND, props=("slab",)),
-    Recipe("moss", "top", "left"),
     Recipe("snow", "front", "left", edge=1.5, behind=WINTER, exposure=1.4),
     Recipe("autumn", "front", "left", edge=0.55, behind=GLADE, props=("leaves",)),
     Recipe("autumn", "top", "left", props=("leaves",)),

@@ -32,8 +32,8 @@ def pixels(row: dict) -> np.ndarray:
         return np.asarray(image)
 
 
-LEAST = 25
-"""How many there are so far; the aim is 32."""
+LEAST = 32
+"""What the studio promises."""
 
 
 def test_there_are_enough_of_every_kind() -> None:
@@ -132,7 +132,8 @@ def test_the_floor_at_the_stand_point_has_the_colour_that_is_told(row: dict) -> 
         )
     else:
         patch = plate[y - side // 20 : y + side // 20, x - side // 5 : x + side // 5]
-        assert patch.mean((0, 1)) == pytest.approx(row["colour"], abs=12)
+        mean = 255 * ((patch / 255) ** 2.2).mean((0, 1)) ** (1 / 2.2)  # of light: white veins count as they should
+        assert mean == pytest.approx(row["colour"], abs=12)
 
 
 def test_the_manifest_knows_every_file() -> None:

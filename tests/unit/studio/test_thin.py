@@ -58,3 +58,10 @@ def test_the_lace_survives_the_matting_and_without_this_step_it_does_not() -> No
     kept, lost = solved(with_lines(pixels, sure, RADIUS)), solved(sure)
     assert kept[170:245, 151].min() > 0.9 and lost[170:245, 151].max() < 0.6
     assert np.abs(kept - alpha).sum() < 0.5 * np.abs(lost - alpha).sum()
+
+
+def test_a_line_that_runs_on_beyond_what_the_model_saw_is_a_joint_of_the_floor() -> None:
+    pixels, sure, _ = shoe()
+    pixels[160:300, 150:153] = RED
+    pixels[250:254, 140:163] = RED  # across the joint, where the lace of the other tests ends
+    assert not lines(pixels, sure, RADIUS).any()

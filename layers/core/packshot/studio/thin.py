@@ -41,7 +41,9 @@ def lines(pixels: Bytes, sure: Field, radius: int) -> Mask:
         np.maximum(away, off, out=away)
         np.maximum(alike, np.abs(channel - _around(channel, own, 3 * radius)[0]), out=alike)
     differs |= (near > 0.02) & (away > DISTINCT) & (alike < AKIN * away)
-    differs = differs & grow(traced, half) & (known > 0.02) | body
+    reach = grow(traced, half)
+    beyond_reach = grow(differs & ~reach & ~body, 2)
+    differs = differs & reach & (known > 0.02) | body
     thin = differs & ~grow(shrink(differs, half), half + 1) & ~body
     named = islands(thin)
     count = int(named.max()) + 1
@@ -62,7 +64,8 @@ def lines(pixels: Bytes, sure: Field, radius: int) -> Mask:
         & (size < SLIM * length * 2 * half)
     )
     true[0] = False
-    true[np.concatenate([named[0], named[-1], named[:, 0], named[:, -1]])] = False  # it runs on: a joint of the floor
+    true[name[beyond_reach[at]]] = False  # it runs on where the model saw nothing: a joint of the floor
+    true[np.concatenate([named[0], named[-1], named[:, 0], named[:, -1]])] = False
     return np.asarray(true[named])
 
 
