@@ -65,3 +65,9 @@ def test_a_line_that_runs_on_beyond_what_the_model_saw_is_a_joint_of_the_floor()
     pixels[160:300, 150:153] = RED
     pixels[250:254, 140:163] = RED  # across the joint, where the lace of the other tests ends
     assert not lines(pixels, sure, RADIUS).any()
+
+
+def test_a_line_like_others_in_the_background_is_one_of_them() -> None:
+    pixels, sure, _ = shoe()
+    pixels[:, 20:23] = RED
+    assert not lines(pixels, sure, RADIUS).any()

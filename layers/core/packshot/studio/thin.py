@@ -42,7 +42,7 @@ def lines(pixels: Bytes, sure: Field, radius: int) -> Mask:
         np.maximum(alike, np.abs(channel - _around(channel, own, 3 * radius)[0]), out=alike)
     differs |= (near > 0.02) & (away > DISTINCT) & (alike < AKIN * away)
     reach = grow(traced, half)
-    beyond_reach = grow(differs & ~reach & ~body, 2)
+    strange = differs & ~reach & ~body  # background that differs from the rest of it, such as its joints
     differs = differs & reach & (known > 0.02) | body
     thin = differs & ~grow(shrink(differs, half), half + 1) & ~body
     named = islands(thin)
@@ -64,8 +64,12 @@ def lines(pixels: Bytes, sure: Field, radius: int) -> Mask:
         & (size < SLIM * length * 2 * half)
     )
     true[0] = False
-    true[name[beyond_reach[at]]] = False  # it runs on where the model saw nothing: a joint of the floor
+    true[name[grow(strange, 2)[at]]] = False  # it runs on where the model saw nothing
     true[np.concatenate([named[0], named[-1], named[:, 0], named[:, -1]])] = False
+    others = pixels[strange].astype(np.int16)
+    for line in np.flatnonzero(true):  # there are more of its kind in the background
+        like = np.abs(others - pixels[named == line].mean(0)).max(1) < DISTINCT
+        true[line] = np.count_nonzero(like) < size[line]
     return np.asarray(true[named])
 
 
@@ -75,7 +79,7 @@ def _around(values: Field, weight: Field, radius: int) -> tuple[Field, Field]:
     size, reach = (-(-columns // COARSE), -(-rows // COARSE)), max(1, round(radius / COARSE))
     known = local_mean(resize(weight, *size, BOX), reach)
     mean = local_mean(resize(values * weight, *size, BOX), reach) / np.maximum(known, 1e-3)
-    return resize(mean, columns, rows), resize(known, columns, rows)
+    return resize(np.asarray(mean, np.float32), columns, rows), resize(known, columns, rows)
 
 
 def _extent(name: np.ndarray, place: np.ndarray, count: int) -> np.ndarray:
