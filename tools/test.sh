@@ -2,6 +2,7 @@
 # All tests: first those in one process, side by side, then those against a stack that is deployed for them.
 #   tools/test.sh            everything
 #   tools/test.sh fast       without the deployed stack
+# Those of the architecture are part of tools/check.sh.
 # The stack has a port and a folder of its own, so that a running `make up` is not disturbed.
 set -uo pipefail
 cd "$(dirname "$0")/.."
@@ -15,7 +16,7 @@ export PACKSHOT_PORT=${PACKSHOT_TEST_PORT:-4666} PACKSHOT_OUT=out/test
 status=0
 
 rooms=()
-for room in unit contract integration flow crash security architecture; do
+for room in unit contract integration flow crash security; do
     [[ -n $(find "tests/$room" -name 'test_*.py' -print -quit 2>/dev/null) ]] && rooms+=("tests/$room")
 done
 .venv/bin/pytest -q -n 2 --dist loadfile "${rooms[@]}" || status=1

@@ -3,7 +3,7 @@ its line, with the reason."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from statistics import fmean, median
 from typing import Any
@@ -188,9 +188,10 @@ def _cost(results: Results) -> str:
         base, _, what = name.partition(", ")
         cells = []
         for side in SIDES:
-            run = sides.get(str(side), {"failed": "not run"})
-            failed = f"failed: {run['failed']}" if "failed" in run else ""
-            cells.append(failed or f"{run['cpu'] - run['loaded']:.2f} / {run['peak_mb']:.0f}")
+            run = sides.get(str(side), {"failed": NOT_RUN})
+            cells.append(
+                _failure(run) if "failed" in run else f"{run['cpu'] - run['loaded']:.2f} / {run['peak_mb']:.0f}"
+            )
         lines.append([TITLES[base] + (f", {WHAT[what]}" if what else ""), *cells])
     head = ["method", *(f"{side // 1024}K: CPU s / peak MB" for side in SIDES)]
     note = (
@@ -198,6 +199,14 @@ def _cost(results: Results) -> str:
         "weights. Peak: of the whole process. No process may take more than 10 GB, as on AWS Lambda."
     )
     return f"### Cost of a picture\n\n{grid(head, lines)}\n\n{note}"
+
+
+NOT_RUN = "not run"
+
+
+def _failure(run: Mapping[str, Any]) -> str:
+    """Why there is no number."""
+    return NOT_RUN if run["failed"] == NOT_RUN else f"failed: {run['failed']}"
 
 
 WHAT = {
@@ -212,9 +221,10 @@ def _start(results: Results, methods: list[Method]) -> str:
         return ""
     lines = []
     for method in (one for one in methods if not one.boxed):
-        run = results["cold"].get(method.name, {"failed": results["not_run"].get(method.name, "not run")})
-        cells = [f"failed: {run['failed']}", ABSENT, ABSENT]
-        if "failed" not in run:
+        run = results["cold"].get(method.name, {"failed": results["not_run"].get(method.name, NOT_RUN)})
+        if "failed" in run:
+            cells = [_failure(run), ABSENT, ABSENT]
+        else:
             cells = [f"{run['loaded']:.2f}", f"{run['cpu']:.2f}", f"{run['peak_mb']:.0f}"]
         first, size = results["first"].get(method.room), results["package"].get(method.name)
         cells += [f"{first:.0f}" if first else ABSENT, f"{size:.0f}" if size else ABSENT]
