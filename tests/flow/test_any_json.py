@@ -7,6 +7,7 @@ nested, from another alphabet, from another vendor. Nobody's wait takes time her
 import itertools
 import json
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
@@ -87,7 +88,7 @@ def spoilt(draw: st.DrawFn, name: str) -> tuple[Mapping[str, Any], Any]:
             case "drop":
                 _change(body, place, lambda box, at: box.pop(at))
             case "odd":
-                _change(body, place, lambda box, at, new=value: box.__setitem__(at, new))
+                _change(body, place, lambda box, at, new=value: box.__setitem__(at, deepcopy(new)))
             case "foreign":
                 field, text = draw(st.sampled_from(FOREIGN))
                 body[field] = json.loads(text)
