@@ -7,6 +7,7 @@
     .venv            the project: tests, checks, packshot-admin     (group dev)
     .tools/emulator  the local AWS                                  (group emulator)
     .tools/sam       the SAM command line                           (group sam)
+    .tools/audit     checkov and parliament, for the template       (group audit)
     .tools/lambda    a bare interpreter, which runs the functions: what they import must come from a layer
 
 Run it as often as you like: a room that matches the lock is left alone, which takes no measurable time.
@@ -29,6 +30,7 @@ GROUPS = {
     "project": ("dev", ROOT / ".venv"),
     "emulator": ("emulator", TOOLS / "emulator"),
     "sam": ("sam", TOOLS / "sam"),
+    "audit": ("audit", TOOLS / "audit"),
 }
 ROOMS = (*GROUPS, "lambda")
 LOCKED = ("uv.lock", "tools/bootstrap.py")

@@ -4,7 +4,7 @@ set -uo pipefail
 cd "$(dirname "$0")/.."
 unset PYTHONDONTWRITEBYTECODE VIRTUAL_ENV
 export SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1
-python3 tools/bootstrap.py project sam || exit 1
+python3 tools/bootstrap.py project sam audit || exit 1
 mkdir -p out
 failed=()
 
@@ -34,6 +34,8 @@ check "uv lock" .tools/uv/bin/uv lock --check
 check "cfn-lint" .venv/bin/cfn-lint template.yaml
 check "sam validate --lint" .tools/sam/bin/sam validate --lint
 check "cfn-lint, transformed" bash -c '.venv/bin/python tools/transform.py > out/transformed.json && .venv/bin/cfn-lint out/transformed.json'
+check "checkov" .tools/audit/bin/python tools/audit.py checkov template.yaml out/transformed.json
+check "parliament" .tools/audit/bin/python tools/audit.py parliament out/transformed.json
 check "architecture" .venv/bin/pytest -q tests/architecture
 
 if ((${#failed[@]})); then
