@@ -284,7 +284,7 @@ def write(name: str, content: dict[str, Any]) -> None:
 
 def up() -> dict[str, Any]:
     """Make everything run; return what a caller needs."""
-    bootstrap.main([])
+    bootstrap.main(["project", "emulator", "sam", "lambda"])
     OUT.mkdir(parents=True, exist_ok=True)
     if not running("emulator"):
         for name in ("local.json", "stack.json", "emulator.log", "simulators.log", "sam.log"):

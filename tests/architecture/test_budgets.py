@@ -15,7 +15,7 @@ import pytest
 
 from bench import cold, warm
 from packshot.aws import clients
-from tests.architecture import test_template
+from tests.architecture.template.reading import listed, named, template
 from tests.flow.conftest import Net, Tenant, net, photo, stack, tenant
 from tests.flow.test_jobs import JOBS, asset, job, provider_job, ready, webhook
 from tests.flow.world import World
@@ -166,13 +166,13 @@ def test_what_callbacks_and_idempotency_add_to_a_job(stack: World, net: Net, reg
 
 
 def test_a_job_takes_no_step_in_a_standard_workflow(stack: World, net: Net, tenant: Tenant) -> None:
-    machines = test_template.of("AWS::StepFunctions::StateMachine")
+    machines = template().of("AWS::StepFunctions::StateMachine")
     standard = [name for name, machine in machines.items() if machine.get("StateMachineType", "STANDARD") != "EXPRESS"]
     started = {
-        test_template.named(resource)
-        for _, statement in test_template.statements()
-        if "states:StartExecution" in test_template.listed(statement["Action"])
-        for resource in test_template.listed(statement["Resource"])
+        named(resource)
+        for _, statement in template().statements()
+        if "states:StartExecution" in listed(statement["Action"])
+        for resource in listed(statement["Resource"])
     }
     assert not standard
     assert not started & set(standard)
