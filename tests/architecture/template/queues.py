@@ -48,7 +48,8 @@ def sources(template: Template) -> Iterator[tuple[str, str, dict[str, object]]]:
     }
 )
 def every_queue_has_a_dead_letter_queue_that_keeps_longer(template: Template) -> Iterator[str]:
-    """Every queue has a dead-letter queue of its own, which takes what failed five times or more and keeps it longer."""
+    """Every queue has a dead-letter queue of its own, which takes what failed five times or more, and keeps it
+    longer."""
     queues = template.queues
     for name, queue in queues.items():
         if name.endswith("Dead") or name in LAST:
