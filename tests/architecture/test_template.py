@@ -1,6 +1,7 @@
 """What template.yaml promises, and that each promise notices when it is broken. The promises are in template/."""
 
 import importlib
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,12 @@ PROMISES: dict[str, Promise] = {
     if isinstance(found, Promise)
 }
 VIOLATIONS = {f"{name}: {what}": one for name, found in PROMISES.items() for what, one in found.broken_by.items()}
+
+
+@cache
+def before(name: str) -> set[str]:
+    """What is wrong with the template as it is: one mistake in it must not fail every test here."""
+    return set(PROMISES[name].findings(template()))
 
 
 @pytest.mark.parametrize("name", PROMISES)
@@ -36,7 +43,7 @@ def test_a_broken_promise_is_noticed_and_no_other_is_blamed(violation: str) -> N
     made = VIOLATIONS[violation]
     change, others = made if isinstance(made, tuple) else (made, frozenset())
     changed = broken(template(), change)
-    noticed = {name: found for name, one in PROMISES.items() if (found := one.findings(changed))}
+    noticed = {name: new for name, one in PROMISES.items() if (new := set(one.findings(changed)) - before(name))}
     assert set(noticed) == {violation.partition(":")[0], *others}, noticed
 
 
