@@ -45,6 +45,7 @@ FUNCTIONS = (
     "relay",
     "callback",
     "sweep",
+    "reconcile",
 )
 CUT_OUT = studio.cut_out
 QUEUES = {"dispatch": "dispatch", "render": "render", "ingest": "ingest", "callbacks": "callback", "uploads": "upload"}

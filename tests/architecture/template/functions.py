@@ -28,7 +28,10 @@ SECRET = re.compile(r"sk-|pk_(live|test)_|whsec_|r8_|AKIA|ASIA|BEGIN [A-Z ]*PRIV
 RESERVED = {"IngestFunction", "CallbackFunction"}
 """What fetches pictures that are paid for, and what tells their owner: a crowd at the doors must not hold them up."""
 
-COMES_AGAIN = {"SweepFunction": "SweepFunctionEveryMinute"}
+COMES_AGAIN = {
+    "SweepFunction": ("SweepFunctionEveryMinute", "rate(1 minute)"),
+    "ReconcileFunction": ("ReconcileFunctionEveryQuarter", "rate(15 minutes)"),
+}
 """Functions that need no second try because their schedule is one, and that schedule."""
 
 SOURCES = (
@@ -194,10 +197,17 @@ def what_is_paid_for_has_places_of_its_own(template: Template) -> Iterator[str]:
         "a sweep without a limit of tries": without("SweepFunctionEventInvokeConfig"),
         "a sweep that comes once a day": put("SweepFunctionEveryMinute", "ScheduleExpression", to="rate(1 day)"),
         "a schedule that is switched off": put("SweepFunctionEveryMinute", "State", to="DISABLED"),
+        "a look at the books that is tried again on top": put(
+            "ReconcileFunctionEventInvokeConfig", "MaximumRetryAttempts", to=2
+        ),
+        "a look at the books once a month": put(
+            "ReconcileFunctionEveryQuarter", "ScheduleExpression", to="rate(30 days)"
+        ),
     }
 )
 def who_is_called_without_waiting_says_where_failures_go(template: Template) -> Iterator[str]:
-    """A function that is called without waiting says where its failures go, or comes again within a minute."""
+    """A function that is called without waiting says where its failures go, or comes again: sweep within a
+    minute, reconcile within a quarter of an hour."""
     configs = {named(one["FunctionName"]): one for one in template.of("AWS::Lambda::EventInvokeConfig").values()}
     for kind in SOURCES:
         for source, properties in template.of(kind).items():
@@ -205,10 +215,11 @@ def who_is_called_without_waiting_says_where_failures_go(template: Template) -> 
                 if not _calls(properties, name):
                     continue
                 config = configs.get(name, {})
-                if source == COMES_AGAIN.get(name):
-                    every_minute = properties.get("ScheduleExpression") == "rate(1 minute)"
-                    if not every_minute or properties.get("State", "ENABLED") != "ENABLED":
-                        yield f"{source} does not call {name} each minute"
+                own, rate = COMES_AGAIN.get(name, ("", ""))
+                if source == own:
+                    on_time = properties.get("ScheduleExpression") == rate
+                    if not on_time or properties.get("State", "ENABLED") != "ENABLED":
+                        yield f"{source} does not call {name} at {rate}"
                     if config.get("MaximumRetryAttempts") != 0:
                         yield f"{name} is tried again although it comes again"
                 elif not dug(config, "DestinationConfig", "OnFailure", "Destination"):

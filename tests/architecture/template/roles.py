@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from packshot.aws import tours
 from tests.architecture.template.reading import (
     Change,
     Template,
@@ -20,7 +21,7 @@ from tests.architecture.template.reading import (
 EVERYTHING = re.compile(r"logs:(\w*LogDelivery|ListLogDeliveries|PutResourcePolicy|Describe\w+)")
 """The only actions that know no resource."""
 
-ASSUMED_BY = {"PollerRole": "states", "SweepScheduleRole": "scheduler"}
+ASSUMED_BY = {"PollerRole": "states", "SweepScheduleRole": "scheduler", "ReconcileScheduleRole": "scheduler"}
 """Roles of services other than Lambda."""
 
 TABLE = {"Fn::GetAtt": ["Table", "Arn"]}
@@ -190,6 +191,26 @@ def only_the_relay_reads_the_stream(template: Template) -> Iterator[str]:
     """Only relay reads the stream."""
     if (readers := users(template, "dynamodb:GetRecords")) != {"RelayRole"}:
         yield f"the stream is read by {readers}"
+
+
+@promise(
+    {
+        "a correction": grant("ReconcileRole", "dynamodb:UpdateItem"),
+        "any row": drop("ReconcileRole", "Policies", 0, "PolicyDocument", "Statement", 1, "Condition"),
+        "the rows of an account": says(
+            "ReconcileRole", 1, "Condition", to={"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["acc_1"]}}
+        ),
+    }
+)
+def the_auditor_corrects_nothing(template: Template) -> Iterator[str]:
+    """Reconcile reads the books and can write no row but its own."""
+    own = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [tours.PK]}}
+    for name, statement in template.statements():
+        actions = {one for one in listed(statement.get("Action", [])) if one.startswith("dynamodb:")}
+        harmless = not actions - {"dynamodb:GetItem", "dynamodb:Query"}
+        bound = actions == {"dynamodb:PutItem"} and statement.get("Condition") == own
+        if name == "ReconcileRole" and not harmless and not bound:
+            yield f"{name} may {sorted(actions)} under {statement.get('Condition')}"
 
 
 @promise({"sweep reads the whole table": grant("SweepRole", "dynamodb:Scan")})

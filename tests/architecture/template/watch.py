@@ -19,12 +19,17 @@ from tests.architecture.template.reading import (
 WAITING = {"DispatchQueue": 120, "RenderQueue": 300, "IngestQueue": 120, "CallbacksQueue": 300}
 """Seconds that the oldest message may wait before somebody is told."""
 
+SILENT = {"SweepFunction": 600, "ReconcileFunction": 3600}
+"""Seconds after which a clock that does not tick is missed."""
+
 METRICS = {
     "ApproximateNumberOfMessagesVisible",
     "ApproximateAgeOfOldestMessage",
     "IteratorAge",
     "Errors",
     "Invocations",
+    "BookDrifts",
+    "BooksUnread",
 }
 """Everything that is watched; each has a promise here."""
 
@@ -145,16 +150,44 @@ def a_function_that_fails_sets_off_an_alarm(template: Template) -> Iterator[str]
         "no news is good news": put("SweepSilentAlarm", "TreatMissingData", to="notBreaching"),
         "it ran too often": put("SweepSilentAlarm", "ComparisonOperator", to=MANY),
         "after a day": put("SweepSilentAlarm", "EvaluationPeriods", to=288),
+        "nobody misses the auditor": without("ReconcileSilentAlarm"),
+        "the auditor is missed after a week": put("ReconcileSilentAlarm", "Period", to=302400),
     }
 )
 def a_clock_that_stands_still_sets_off_an_alarm(template: Template) -> Iterator[str]:
-    """A sweep that has not run for ten minutes sets off an alarm."""
+    """A sweep that has not run for ten minutes sets off an alarm, and a reconcile that has not run for an hour."""
     found = alarms(template, "Invocations")
-    yield from watched(found, {"SweepFunction"})
-    for name, (alarm, _) in found.items():
+    yield from watched(found, set(SILENT))
+    for name, (alarm, function) in found.items():
         form = (alarm["Statistic"], alarm["ComparisonOperator"], alarm["Threshold"], alarm["TreatMissingData"])
-        if form != ("Sum", "LessThanThreshold", 1, "breaching") or within(alarm) > 600:
+        if form != ("Sum", "LessThanThreshold", 1, "breaching") or within(alarm) > SILENT.get(function, 0):
             yield f"{name} goes off at {form}"
+
+
+@promise(
+    {
+        "nobody hears of a drift": without("BookDriftsAlarm"),
+        "nobody hears of books that cannot be read": without("BooksUnreadAlarm"),
+        "one drift is none": put("BookDriftsAlarm", "Threshold", to=1),
+        "a day later": put("BookDriftsAlarm", "Period", to=86400),
+        "on the average": put("BookDriftsAlarm", "Statistic", to="Average"),
+        "of another function": put("BookDriftsAlarm", "Dimensions", 0, "Value", to={"Ref": "SweepFunction"}),
+        "of all stacks": drop("BookDriftsAlarm", "Dimensions", 0),
+        "of another service": put("BooksUnreadAlarm", "Namespace", to="AWS/Lambda"),
+    }
+)
+def books_that_disagree_set_off_an_alarm(template: Template) -> Iterator[str]:
+    """The first drift in the books, or an account whose books cannot be read, sets off an alarm."""
+    for metric in ("BookDrifts", "BooksUnread"):
+        found = alarms(template, metric)
+        if len(found) != 1:
+            yield f"{metric} is watched by {len(found)}"
+        for name, (alarm, _) in found.items():
+            form = (alarm["Namespace"], alarm["Statistic"], alarm["ComparisonOperator"], alarm["Threshold"])
+            if form != ("packshot", "Sum", MANY, 0) or within(alarm) > 300:
+                yield f"{name} goes off at {form}"
+            if alarm["Dimensions"] != [{"Name": "function", "Value": {"Ref": "ReconcileFunction"}}]:
+                yield f"{name} watches {alarm['Dimensions']}"
 
 
 @promise(

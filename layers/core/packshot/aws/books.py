@@ -1,13 +1,13 @@
 """What an operator writes: accounts, grants, keys. Every write is safe to repeat under the same id."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from packshot.aws import budgets, rows
-from packshot.aws.accounts import Account
-from packshot.aws.audit import Drift, Sums, audit
-from packshot.aws.calls import Refused, call
+from packshot.aws.accounts import Account, now_ms
+from packshot.aws.audit import Drift, Read, Sums, audit
+from packshot.aws.calls import Refused, call, every
 from packshot.aws.clients import client
 from packshot.aws.renewals import LANE
 from packshot.errors import CallerError, not_found
@@ -16,6 +16,9 @@ from packshot.keys import Key
 from packshot.ledger import insufficient
 
 POOLS = ("monthly", "topup")
+
+PASSES = 3
+"""How often an account is read before a drift is believed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +37,10 @@ class KeyInfo:
 class Books:
     """The operator's side of account, grant and key rows."""
 
-    def __init__(self, table_name: str) -> None:
+    def __init__(self, table_name: str, now: Callable[[], int] = now_ms) -> None:
         self._table = table_name
         self._db = client("dynamodb")
+        self._now = now
 
     def create(self, account: Account) -> None:
         """Open an account with its first credits (`account.granted`).
@@ -198,20 +202,31 @@ class Books:
         return found
 
     def accounts(self) -> list[str]:
-        """Every account's id."""
-        return [row["sk"] for row in self._rows("accounts", "")]
+        """Every account's id, in order."""
+        return list(self.after(""))
+
+    def after(self, account: str) -> Iterator[str]:
+        """The ids that come after an account's, in order; read page by page."""
+        only = "#pk = :pk AND #sk > :after" if account else "#pk = :pk"
+        asked = rows.query(self._table, only, {"pk": "accounts", "after": account or None}, ConsistentRead=True)
+        return (rows.unpack(item)["sk"] for item in every(self._db.query, asked))
 
     def verify(self, account: str) -> tuple[Drift, ...]:
         """Recompute the account from its rows and report all that disagrees.
 
-        The table has no snapshot of a whole partition and jobs move while it is read: only what two passes report
-        alike is a drift.
+        The table has no snapshot of a whole partition and jobs move while it is read: only what three passes report
+        alike is a drift. The first pass that finds nothing ends it.
         """
-        first = self._audit(account)[0]
-        if not first:
-            return ()
-        again = self._audit(account)[0]
-        return tuple(drift for drift in first if drift in again)
+        found: tuple[Drift, ...] = ()
+        alike: set[object] = set()
+        for number in range(PASSES):
+            found = self._audit(account)[0]
+            if number:
+                found = tuple(drift for drift in found if drift.alike in alike)
+            alike = {drift.alike for drift in found}
+            if not found:
+                break
+        return found
 
     def sums(self, account: str) -> Sums:
         """What the account's jobs hold and have cost. Raises CallerError when there is no account."""
@@ -222,8 +237,10 @@ class Books:
         if row is None:
             raise not_found()
         known = self._get("accounts", account) is not None
-        grants, jobs, briefs = (self._items(account, prefix) for prefix in ("grant#", "job#", "brief#"))
-        return audit(row, known, map(rows.unpack, grants), jobs, briefs)
+        kinds = ("grant", "job", "brief", "leak", "budget")
+        grants, jobs, briefs, leaks, caps = (self._items(account, f"{kind}#") for kind in kinds)
+        read = Read(row, known, grants, jobs, briefs, leaks, caps, renewal=self._get(account, LANE))
+        return audit(read, self._now())
 
     def _repeated(self, account: str, external_id: str, pool: str, amount: int, at: int) -> bool:
         stored = self._get(account, f"grant#{external_id}")
@@ -242,15 +259,10 @@ class Books:
     def _rows(self, pk: str, prefix: str) -> Iterator[dict[str, Any]]:
         return map(rows.unpack, self._items(pk, prefix))
 
-    def _items(self, pk: str, prefix: str) -> Iterator[rows.Item]:
+    def _items(self, pk: str, prefix: str) -> Iterator[Mapping[str, Any]]:
         only = "#pk = :pk AND begins_with(#sk, :prefix)" if prefix else "#pk = :pk"
         asked = rows.query(self._table, only, {"pk": pk, "prefix": prefix or None}, ConsistentRead=True)
-        while True:
-            answer = call(self._db.query, **asked)
-            yield from answer["Items"]
-            if "LastEvaluatedKey" not in answer:
-                return
-            asked["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+        return every(self._db.query, asked)
 
 
 def _renewal(account: str, at: int) -> dict[str, object]:
