@@ -19,7 +19,7 @@ from packshot.brief import OPERATIONS
 from packshot.errors import CallerError, PackshotError
 from packshot.principal import STATUSES
 from packshot.routing import PREFERENCES
-from packshot_admin import commands, limits, stack, upstreams
+from packshot_admin import commands, estate, limits, stack, upstreams
 from packshot_admin.commands import Result
 from packshot_admin.stack import Mistake, Stack
 
@@ -52,7 +52,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _stack(given: argparse.Namespace) -> Stack:
     """What the command line names wins over what the stack says."""
-    named = {name: value for name in ("table", "key_id", "stage") if (value := getattr(given, name, ""))}
+    named = {
+        name: value
+        for name in ("table", "key_id", "stage", "uploads", "outputs")
+        if (value := getattr(given, name, ""))
+    }
     name = getattr(given, "stack_name", "") or os.environ.get("PACKSHOT_STACK", "")
     return replace(stack.find(name) if name else Stack(), **named)
 
@@ -90,6 +94,8 @@ def _parser() -> argparse.ArgumentParser:
     where.add_argument("--table", default=argparse.SUPPRESS, help="its table")
     where.add_argument("--key-id", default=argparse.SUPPRESS, help="its KMS key for callback secrets")
     where.add_argument("--stage", default=argparse.SUPPRESS, help="its stage, as in packshot/{stage}/providers/")
+    where.add_argument("--uploads", default=argparse.SUPPRESS, help="its bucket of uploads")
+    where.add_argument("--outputs", default=argparse.SUPPRESS, help="its bucket of outputs")
     where.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON")
     parser = argparse.ArgumentParser("packshot-admin", description="Operate a packshot deployment.", parents=[where])
     verbs = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -156,6 +162,15 @@ def _parser() -> argparse.ArgumentParser:
     one = verb(limits.set_preference)
     one.add_argument("kid", metavar="KEY_ID")
     one.add_argument("prefer", choices=(*PREFERENCES, ""), help="which routes first; '': as the catalogue says")
+    verb(estate.leaks)
+    one = verb(estate.export)
+    one.add_argument("account")
+    one.add_argument("file")
+    verb(estate.import_, "import").add_argument("file")
+    one = verb(estate.delete_account)
+    one.add_argument("account")
+    one.add_argument("--confirm", default="", metavar="ACCOUNT", help="its id once more")
+    one.add_argument("--keep-years", type=int, default=10, metavar="N", help="how long entries of money stay")
     verb(upstreams.show_providers, "providers")
     verb(upstreams.probe).add_argument("provider")
     one = verb(commands.set_provider_key)

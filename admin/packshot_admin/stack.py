@@ -13,11 +13,13 @@ class Mistake(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """A deployment's table, the KMS key for callback secrets, and where its providers' secrets are kept."""
+    """A deployment's table, its KMS key for callback secrets, where its providers' secrets are, and its buckets."""
 
     table: str = ""
     key_id: str = ""
     stage: str = ""
+    uploads: str = ""
+    outputs: str = ""
 
     def need(self, name: str) -> str:
         """That part of the deployment. Raises Mistake when it is not known."""
@@ -41,4 +43,5 @@ def find(stack_name: str) -> Stack:
     outputs = {one["OutputKey"]: one["OutputValue"] for one in found[0].get("Outputs", ())}
     prefix = outputs.get("ProviderSecrets", "").split("/")  # packshot/{stage}/providers/
     stage = outputs.get("Stage") or (prefix[1] if len(prefix) > 1 else "")
-    return Stack(outputs.get("TableName", ""), outputs.get("CallbackKeyId", ""), stage)
+    buckets = outputs.get("UploadsBucket", ""), outputs.get("OutputsBucket", "")
+    return Stack(outputs.get("TableName", ""), outputs.get("CallbackKeyId", ""), stage, *buckets)

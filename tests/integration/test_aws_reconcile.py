@@ -41,11 +41,9 @@ NOT_OF_THE_BOOKS = {
 }
 """Numbers in each kind of row that say nothing about money, or about what becomes due."""
 
-BODIES = {
-    "job": {"version", "count", "price", "reserved", "charged", "monthly", "topup", "calls", "attempts", "number"},
-    "brief": {"count"},
-}
-"""The numbers, and the ways to them, in a body that do."""
+MONEY = {"version", "count", "price", "reserved", "charged", "monthly", "topup"}
+BODIES = {"job": MONEY, "capped": MONEY | {"calls", "attempts", "micro_usd"}, "brief": {"count"}}
+"""The numbers, and the ways to them, in a body that do; what providers cost is in the books of those who have a cap."""
 
 
 @pytest.fixture
@@ -97,7 +95,8 @@ def wrong_rows(item: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
             for off in (1, -1):
                 yield name, rows.pack({**row, name: value + off})
     if "body" in row:
-        for body in wrong_bodies(kind, json.loads(rows.unfold(row["body"]))):
+        right = json.loads(rows.unfold(row["body"]))
+        for body in wrong_bodies("capped" if "budgets" in right else kind, right):
             yield "body", rows.pack({**row, "body": rows.fold(body)})
 
 
@@ -105,7 +104,9 @@ def test_a_healthy_copy_is_clean(healthy: World) -> None:
     assert healthy.books.verify(ACME) == ()
 
 
-def test_each_number_that_is_off_by_one_is_found(healthy: World) -> None:
+def test_each_number_that_is_off_by_one_is_found(healthy: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("packshot.aws.books.PASSES", 1)  # nothing moves here
+    healthy.metered = False
     seen = set()
     for item in all_rows(healthy):
         for name, wrong in wrong_rows(item):

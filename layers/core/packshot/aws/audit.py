@@ -55,6 +55,8 @@ class Read:
     leaks: Iterable[Row] = ()
     budgets: Iterable[Row] = ()
     renewal: Mapping[str, Any] | None = None
+    closed: Iterable[Row] = ()
+    """What the jobs of a deleted account came to, by month."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,9 @@ def audit(read: Read, now: int) -> tuple[tuple[Drift, ...], Sums]:
             granted += Credits(**{grant["pool"]: grant["amount"]})
         else:
             drifts.append(Drift(grant["sk"], "pool", "monthly or topup", str(grant["pool"])))
-    months, leaks = _Months(), _Leaks(read.leaks)
+    for month in map(rows.unpack, read.closed):
+        spent += Credits(month["monthly"], month["topup"])
+    months, leaks = _Months(), _Leaks(() if "deleted" in read.account else read.leaks)
     for item, brief in _side_by_side(read.jobs, iter(read.briefs)):
         number += 1
         try:
@@ -113,7 +117,7 @@ def _of_account(read: Read, granted: Credits, left: Credits) -> Iterator[Drift]:
             yield Drift("account", name, "not negative", str(account[name]))
     if account.get("status") not in STATUSES:
         yield Drift("account", "status", f"one of {', '.join(STATUSES)}", str(account.get("status")))
-    if not read.registered:
+    if not read.registered and "deleted" not in account:
         yield Drift("account", "accounts", "an entry in the register", "none")
     if account.get("renews") is not None:
         row = read.renewal or {}

@@ -237,9 +237,9 @@ class Books:
         if row is None:
             raise not_found()
         known = self._get("accounts", account) is not None
-        kinds = ("grant", "job", "brief", "leak", "budget")
-        grants, jobs, briefs, leaks, caps = (self._items(account, f"{kind}#") for kind in kinds)
-        read = Read(row, known, grants, jobs, briefs, leaks, caps, renewal=self._get(account, LANE))
+        kinds = ("grant", "job", "brief", "leak", "budget", "spent")
+        grants, jobs, briefs, leaks, caps, closed = (self._items(account, f"{kind}#") for kind in kinds)
+        read = Read(row, known, grants, jobs, briefs, leaks, caps, self._get(account, LANE), closed)
         return audit(read, self._now())
 
     def _repeated(self, account: str, external_id: str, pool: str, amount: int, at: int) -> bool:

@@ -8,6 +8,7 @@ from urllib.parse import quote
 from botocore.exceptions import ClientError
 
 from packshot.aws.clients import client
+from packshot.errors import PackshotError
 
 _ABSENT = frozenset({"NoSuchKey", "404", "NotFound", "403", "AccessDenied"})
 """Without s3:ListBucket, S3 answers 403 for what is not there; that permission is ours to refuse, not to need."""
@@ -63,6 +64,19 @@ class Bucket:
     def delete(self, key: str) -> None:
         """Remove an object, if it is there."""
         client("s3").delete_object(Bucket=self._name, Key=key)
+
+    def clear(self, prefix: str) -> int:
+        """Remove all below a prefix, old versions too; how much there was. For operators: it lists the bucket."""
+        number, asked = 0, {"Bucket": self._name, "Prefix": prefix}
+        for page in client("s3").get_paginator("list_object_versions").paginate(**asked):
+            found = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
+            gone = [{"Key": one["Key"], "VersionId": one["VersionId"]} for one in found]
+            if gone:
+                answer = client("s3").delete_objects(Bucket=self._name, Delete={"Objects": gone, "Quiet": True})
+                if answer.get("Errors"):
+                    raise PackshotError(f"{len(answer['Errors'])} objects below {prefix} could not be deleted")
+            number += len(gone)
+        return number
 
     def url(self, key: str, seconds: int, filename: str | None = None) -> str:
         """A presigned GET address; with `filename`, browsers save it under that name.

@@ -1,4 +1,4 @@
-"""What providers cost in a span of time, from the attempts in the jobs' own rows. For operators: it reads every job."""
+"""What providers cost: for pictures, from the attempts in the jobs' rows; for nothing, from leaks. It reads all."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -6,7 +6,8 @@ from typing import Any
 
 from packshot import ids
 from packshot.aws import rows
-from packshot.aws.calls import call
+from packshot.aws.budgets import month_of
+from packshot.aws.calls import call, every
 from packshot.aws.clients import client
 from packshot.aws.jobs import job_of
 
@@ -31,3 +32,15 @@ def by_provider(table: str, accounts: Iterable[str], since: int, until: int) -> 
                 break
             asked["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
     return dict(spent)
+
+
+def leaks(table: str, accounts: Iterable[str]) -> dict[tuple[str, str], tuple[int, int]]:
+    """(month, provider) -> how often something was paid for that nobody got, and micro US dollars."""
+    found: dict[tuple[str, str], tuple[int, int]] = {}
+    for account in accounts:
+        asked = rows.query(table, "#pk = :pk AND begins_with(#sk, :sk)", {"pk": account, "sk": "leak#"})
+        for row in map(rows.unpack, every(client("dynamodb").query, asked)):
+            place = month_of(row["at"]), row["provider"]
+            times, micro_usd = found.get(place, (0, 0))
+            found[place] = times + 1, micro_usd + row["micro_usd"]
+    return dict(sorted(found.items()))

@@ -18,7 +18,7 @@ def changes(records: Iterable[Mapping[str, Any]]) -> list[Change]:
 def _change(record: Mapping[str, Any]) -> Change | None:
     account, sk = record["Keys"]["pk"]["S"], record["Keys"]["sk"]["S"]
     old, new = record.get("OldImage"), record.get("NewImage")
-    if new is None:
+    if new is None or (old is None and "restored" in new):  # brought back from a copy: the world knows of it
         return None
     if sk.startswith("job#"):
         try:
