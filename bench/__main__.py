@@ -1,6 +1,6 @@
 """Run all benchmarks, or the cold starts of the functions named: `python -m bench [FUNCTION...]`.
 
-`python -m bench outage [JOBS]` runs bench/outage.py instead, which takes minutes.
+`python -m bench outage [JOBS]` runs bench/outage.py instead, which takes minutes; `pressure [JOBS]` bench/pressure.py.
 """
 
 import sys
@@ -16,6 +16,11 @@ def main(names: list[str]) -> None:
         from bench import outage
 
         outage.main(*map(int, names[1:2]))
+        return
+    if names[:1] == ["pressure"]:
+        from bench import pressure
+
+        pressure.main(*map(int, names[1:2]))
         return
     with tempfile.TemporaryDirectory(prefix="packshot-bench-") as folder:
         bench = cold.Bench(Path(folder))

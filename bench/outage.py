@@ -96,8 +96,19 @@ class Run:
 def run(number: int = JOBS, *, share: float = SHARE, worse: float = 0.0, seed: int = SEED) -> Run:
     """So many jobs; `share` of A's creates fail, and `worse` of B's."""
     began, luck, log = (time.monotonic(), time.process_time()), random.Random(seed), _Log()  # noqa: S311
-    ids = random.Random(seed)  # noqa: S311
-    with pytest.MonkeyPatch.context() as patch, quick_table(), contextlib.redirect_stdout(log):
+    ids, upstreams = random.Random(seed), Upstreams(seed, share, worse, lambda: BEGIN)  # noqa: S311
+    with contextlib.redirect_stdout(log), shop(upstreams, ids) as made:
+        storm = Storm(made, upstreams, luck)
+        upstreams.call = storm.webhook
+        found = _through(made, storm, number, ids)
+    spent = time.monotonic() - began[0], time.process_time() - began[1]
+    return replace(found, said=dict(log.said), real_s=spent[0], cpu_s=spent[1])
+
+
+@contextlib.contextmanager
+def shop(upstreams: Upstreams, ids: random.Random) -> Iterator[World]:
+    """The world at `BEGIN`, with one model more: `MODEL`, made by both upstreams, A first."""
+    with pytest.MonkeyPatch.context() as patch, quick_table():
         for name, value in AWS.items():
             patch.setenv(name, value)
         clients._client.cache_clear()
@@ -112,17 +123,12 @@ def run(number: int = JOBS, *, share: float = SHARE, worse: float = 0.0, seed: i
         changed = {**catalog.models(), MODEL: model}
         for module in ("packshot.catalog", "packshot.planning"):
             patch.setattr(f"{module}.models", lambda: changed)
-        upstreams = Upstreams(seed, share, worse, lambda: BEGIN)
         with world(patch, upstreams) as made:
-            random.seed(seed)
+            random.seed(upstreams.seed)
             made.clock.now = BEGIN
             upstreams.now = lambda: made.clock.now
-            storm = Storm(made, upstreams, luck)
-            upstreams.call = storm.webhook
-            found = _through(made, storm, number, ids)
+            yield made
         clients._client.cache_clear()
-    spent = time.monotonic() - began[0], time.process_time() - began[1]
-    return replace(found, said=dict(log.said), real_s=spent[0], cpu_s=spent[1])
 
 
 def _through(made: World, storm: Storm, number: int, ids: random.Random) -> Run:

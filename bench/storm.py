@@ -86,12 +86,7 @@ class Storm:
     def _settle(self) -> None:
         """Everything that can happen now."""
         while True:
-            shard: Any = dynamodb_backends[ACCOUNT][REGION].tables["packshot"].stream_shard
-            self._stream += [_record(item.to_json()["dynamodb"]) for item in shard.items]
-            shard.items = []
-            while self.world.pollers:
-                self._start(self.world.pollers.pop(0)["lane"])
-            self.world.waiting[:] = [one for one in self.world.waiting if one.queue not in SILENT]
+            self._collect()
             visible = [one for one in self.world.waiting if one.queue in QUEUES and one.visible <= self.world.clock.now]
             if self._stream and (not visible or self.luck.random() < 0.5):
                 self._relay()
@@ -99,6 +94,15 @@ class Storm:
                 self._receive(self.luck.choice(visible))
             else:
                 return
+
+    def _collect(self) -> None:
+        """What the handlers have just left behind: records, pollers to start, messages that nobody wants."""
+        shard: Any = dynamodb_backends[ACCOUNT][REGION].tables["packshot"].stream_shard
+        self._stream += [_record(item.to_json()["dynamodb"]) for item in shard.items]
+        shard.items = []
+        while self.world.pollers:
+            self._start(self.world.pollers.pop(0)["lane"])
+        self.world.waiting[:] = [one for one in self.world.waiting if one.queue not in SILENT]
 
     def _relay(self) -> None:
         batch = []

@@ -31,8 +31,8 @@ def pack(values: Mapping[str, object]) -> Item:
 def unpack(item: Mapping[str, Any]) -> dict[str, Any]:
     """The plain values of a row, from an answer or from a stream's image. Raises PackshotError on a newer schema."""
     row = {name: _unpack(value) for name, value in item.items()}
-    if row.get("v", 0) not in (VERSION - 1, VERSION):
-        raise PackshotError(f"a row of schema {row['v']} was written by a newer packshot; this one reads {VERSION}")
+    if row.get("v", VERSION) not in (VERSION - 1, VERSION):  # what the index shows of a row has none
+        raise PackshotError(f"a row of schema {row['v']}; this packshot reads {VERSION - 1} and {VERSION}")
     return row
 
 
