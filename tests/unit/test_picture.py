@@ -200,6 +200,40 @@ def test_a_broken_profile_is_ignored() -> None:
     assert picture.pixels[9, 9].tolist() == [90, 80, 70]
 
 
+def test_a_palette_may_be_half_clear() -> None:
+    image = two_halves().convert("P", palette=Image.Palette.ADAPTIVE, colors=2)
+    red = image.getpixel((0, 0))
+    clear = bytes(0 if index == red else 128 for index in range(2))
+    picture = decode(saved(image, "PNG", transparency=clear))
+    assert picture.pixels[9, 9, 3] == 0
+    assert np.abs(picture.pixels[9, 90].astype(int) - (*BLUE, 128)).max() <= 2
+
+
+def test_a_profile_and_an_orientation_hold_from_the_first_row_to_the_last() -> None:
+    tall = Image.fromarray(np.repeat(np.arange(700, dtype=np.uint8)[:, None] // 3, 80, axis=1)).convert("RGB")
+    whole = ImageCms.profileToProfile(
+        tall, ImageCms.ImageCmsProfile(io.BytesIO(linear_profile())), ImageCms.createProfile("sRGB"), outputMode="RGB"
+    )
+    picture = decode(saved(tall, "PNG", icc_profile=linear_profile(), exif=gps(3)))
+    assert np.array_equal(picture.pixels, np.asarray(whole)[::-1, ::-1])
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA", "CMYK"])
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "JPEG"])
+def test_every_row_is_the_decoders_own(kind: str, mode: str) -> None:
+    rng = np.random.default_rng(3)
+    bands = len(Image.new(mode, (1, 1)).getbands())
+    noise = rng.integers(1, 256, (600, 70, bands), dtype=np.uint8)
+    image = Image.merge(mode, [Image.fromarray(noise[..., band].copy()) for band in range(bands)])
+    try:
+        data = saved(image, kind, **({"lossless": True, "exact": True} if kind == "WEBP" else {}))
+    except OSError:
+        pytest.skip("not written in this mode")
+    same = Image.open(io.BytesIO(data))
+    want = np.asarray(same.convert("RGBA" if mode in ("RGBA", "LA") else "RGB"))
+    assert np.array_equal(decode(data).pixels, want)
+
+
 def test_a_phone_file_with_a_second_picture_inside_gives_the_first() -> None:
     data = saved(two_halves(), "MPO", save_all=True, append_images=[Image.new("RGB", (96, 64), BLUE)])
     picture = decode(data)

@@ -1,6 +1,7 @@
 """Pictures from strangers become pixels; pixels become finished files. Every picture enters and leaves through here.
 
 In: three formats, limits checked on the header before anything is decoded, warnings are errors, one exception type.
+The largest picture that is taken needs less than 600 MB: pixels are turned into ours strip by strip.
 Out: exact size, no metadata except the IPTC digital source type, which says honestly how the picture was made.
 """
 
@@ -8,19 +9,24 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps, PngImagePlugin
 
+from packshot import parts
 from packshot.sniff import sniff
 
 SMALLEST_SIDE, LARGEST_SIDE = 64, 8192
 MOST_PIXELS = 40_000_000
 WIDEST_RATIO = 20
 FORMATS = {"jpg": "JPEG", "png": "PNG", "webp": "WEBP"}
+PLAIN = ("RGB", "CMYK", "L")  # modes that a colour profile can speak of
 UNSUPPORTED = (b"GIF8", b"BM", b"II*\0", b"MM\0*", b"%PDF", b"<svg", b"<?xml", b"8BPS", b"\0\0\x01\0", b"%!PS")
+
+STRIP = 256  # rows that are turned into our pixels at a time
 
 Image.MAX_IMAGE_PIXELS = 50_000_000
 
@@ -94,10 +100,7 @@ def decode(data: bytes) -> Picture:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             warnings.filterwarnings("ignore", message="Image appears to be a malformed MPO")
-            image = Image.open(io.BytesIO(data), formats=tuple(FORMATS.values()))
-            _check_header(image)
-            image.load()
-            return Picture(upright(image))
+            return Picture(upright(loaded(_opened(data))))
     except BadPicture:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -106,11 +109,24 @@ def decode(data: bytes) -> Picture:
         raise BadPicture("truncated", "the picture is damaged or incomplete") from error
 
 
+def _opened(data: bytes) -> Image.Image:
+    check_parts(data)
+    image = Image.open(io.BytesIO(data), formats=tuple(FORMATS.values()))
+    _check_header(image)
+    return image
+
+
 def _refusal(data: bytes) -> BadPicture:
     head = data[:64].lstrip(b"\xef\xbb\xbf \t\r\n")
     if head.startswith(UNSUPPORTED) or data[4:8] == b"ftyp":
         return BadPicture("unsupported_format", "send the picture as JPEG, PNG or WebP")
     return BadPicture("not_an_image", "this file is not a picture")
+
+
+def check_parts(data: bytes) -> None:
+    """Raise BadPicture for a file that would keep a decoder busy rather than show it a picture."""
+    if parts.too_many(data):
+        raise BadPicture("too_large", "the file is made of too many parts")
 
 
 def check_size(width: int, height: int) -> None:
@@ -130,37 +146,57 @@ def _check_header(image: Image.Image) -> None:
         raise BadPicture("animated", "send a still picture, not an animation")
 
 
+def loaded(image: Image.Image) -> Image.Image:
+    """The picture, decoded. Pillow's WebP reader keeps two canvases and the frame while it copies that into a picture;
+    the frame's own bytes will do for one, and the canvases go."""
+    if image.format != "WEBP":
+        image.load()
+        return image
+    frame = image._decoder.get_next()  # type: ignore[attr-defined]
+    mode = image.rawmode  # type: ignore[attr-defined]
+    lean = Image.frombuffer(mode, image.size, frame[0], "raw", mode, 0, 1)
+    lean.info, lean.format = image.info, image.format
+    lean.is_animated = image.is_animated  # type: ignore[attr-defined]
+    return lean
+
+
 def upright(image: Image.Image) -> NDArray[np.uint8]:
-    """Apply orientation and colour profile; return 8-bit RGB, or RGBA if anything is transparent."""
+    """Apply orientation and colour profile, to `image` itself; return 8-bit RGB, or RGBA if anything is transparent."""
     try:
-        image = ImageOps.exif_transpose(image)
+        ImageOps.exif_transpose(image, in_place=True)
     except Exception:  # noqa: BLE001 a broken EXIF block says nothing about the pixels
         image.info.pop("exif", None)
-    if image.mode.startswith("I"):  # 16-bit grey
-        deep = np.asarray(image).astype(np.int64)
-        image = Image.fromarray((deep.clip(0, 65535) // 257).astype(np.uint8))
     clear = image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info
-    alpha = image.convert("RGBA").getchannel("A") if clear else None
-    flat = image if image.mode in ("RGB", "CMYK", "L") else image.convert("RGB")
-    pixels = np.array(_to_srgb(flat))
-    if alpha is None or alpha.getextrema()[0] == 255:
-        return pixels
-    return np.dstack([pixels, np.asarray(alpha)])
+    clear = clear and not image.mode.startswith("I")
+    to_srgb = _to_srgb(image)
+    pixels = np.empty((image.height, image.width, 4 if clear else 3), np.uint8)
+    for top in range(0, image.height, STRIP):
+        part = image.crop((0, top, image.width, min(image.height, top + STRIP)))
+        part.info = image.info
+        if part.mode.startswith("I"):  # 16-bit grey
+            deep = np.asarray(part).astype(np.int64)
+            part = Image.fromarray((deep.clip(0, 65535) // 257).astype(np.uint8))
+        full = part.convert("RGBA") if clear else part  # a palette may be clear in places: not every mode can say so
+        flat = part if part.mode in PLAIN else full.convert("RGB")
+        pixels[top : top + STRIP, :, :3] = np.asarray(to_srgb(flat))
+        if clear:
+            pixels[top : top + STRIP, :, 3] = np.asarray(full.getchannel("A"))
+    return pixels[..., :3].copy() if clear and pixels[..., 3].min() == 255 else pixels
 
 
-def _to_srgb(image: Image.Image) -> Image.Image:
+def _to_srgb(image: Image.Image) -> Callable[[Image.Image], Image.Image]:
+    """What turns a part of the picture into sRGB."""
     profile = image.info.get("icc_profile")
+    mode = image.mode if image.mode in PLAIN else "L" if image.mode.startswith("I") else "RGB"
     if profile:
         try:
             own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
             if "srgb" not in ImageCms.getProfileDescription(own).lower():
-                srgb = ImageCms.createProfile("sRGB")
-                turned = ImageCms.profileToProfile(image, own, srgb, outputMode="RGB")
-                if turned is not None:
-                    return turned
+                turn = ImageCms.buildTransform(own, ImageCms.createProfile("sRGB"), mode, "RGB")
+                return turn.apply
         except (ImageCms.PyCMSError, OSError, ValueError):
             pass  # an unreadable profile: take the numbers as sRGB, as browsers do
-    return image.convert("RGB")
+    return lambda part: part.convert("RGB")
 
 
 def mask_of(picture: Picture, changed: str) -> Picture:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps
 
 from packshot.channels.ground import Ground, Mask, ground, layers
-from packshot.picture import BadPicture, check_size
+from packshot.picture import BadPicture, check_parts, check_size, loaded
 from packshot.sniff import sniff
 
 OTHERS = {b"GIF8": "gif", b"BM": "bmp", b"II*\0": "tiff", b"MM\0*": "tiff"}
@@ -120,12 +120,12 @@ def open_any(data: bytes) -> Image.Image:
         code = "unsupported_format" if known else "not_an_image"
         raise BadPicture(code, "send a JPEG, PNG, WebP, GIF, TIFF or BMP file")
     with _strictly():
+        check_parts(data)
         image = Image.open(io.BytesIO(data), formats=(DECODERS[format],))
         check_size(*image.size)
         if image.mode not in COLOURS:
             raise BadPicture("unsupported_format", "the picture keeps its colours in a way that cannot be read")
-        image.load()
-        return image
+        return loaded(image)
 
 
 @contextmanager
