@@ -73,7 +73,8 @@ class Town:
         with redirect_stdout(StringIO()):
             while self._coming and self._coming[0][0] < end:
                 at_work = max(heapq.heappop(free), self._coming[0][0])
-                self.now, taken = at_work, []
+                self.now = at_work
+                taken: list[dict[str, Any]] = []
                 while self._coming and len(taken) < self.batch and self._coming[0][0] <= at_work:
                     taken.append(heapq.heappop(self._coming)[2])
                 for message in taken:
