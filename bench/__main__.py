@@ -1,10 +1,12 @@
 """Run all benchmarks, or the cold starts of the functions named: `python -m bench [FUNCTION...]`.
 
-`python -m bench outage [JOBS]` runs bench/outage.py instead, which takes minutes; `pressure [JOBS]` bench/pressure.py.
+`python -m bench outage [JOBS]` runs bench/outage.py instead, which takes minutes; `pressure [JOBS]` bench/pressure.py;
+`cpu` is the CPU of one warm request; `receivers` what dead receivers of callbacks do to the others.
 """
 
 import sys
 import tempfile
+from importlib import import_module
 from pathlib import Path
 
 from bench import cold, warm
@@ -21,6 +23,9 @@ def main(names: list[str]) -> None:
         from bench import pressure
 
         pressure.main(*map(int, names[1:2]))
+        return
+    if names[:1] in (["cpu"], ["receivers"]):
+        import_module(f"bench.{names[0]}").main()
         return
     with tempfile.TemporaryDirectory(prefix="packshot-bench-") as folder:
         bench = cold.Bench(Path(folder))
