@@ -191,7 +191,7 @@ FILES: dict[str, tuple[Made, str]] = {
     "png: its first bytes": (lambda: png()[:8], "truncated"),
     "png: cut off": (lambda: noise("PNG")[:-2000], "truncated"),
     "png: a wrong checksum": (lambda: png().replace(b"IHDR\0\0\0\x60", b"IHDR\0\0\0\x61"), "truncated"),
-    "png: taller than its pixels": (partial(png, size=(96, 1900)), "truncated"),
+    "png: taller than its pixels": (partial(png, size=(96, 1900)), "taken"),
     "png: wider than its pixels": (partial(png, size=(1900, 96)), "truncated"),
     "png: a palette that is not there": (partial(png, kind=b"\x08\x03"), "taken"),
     "png: a colour type that is none": (partial(png, kind=b"\x08\x07"), "truncated"),
@@ -281,6 +281,11 @@ def gif(*blocks: bytes) -> bytes:
     return data[:at] + b"".join(blocks) + data[at:]
 
 
+def bmp(width: int, height: int) -> bytes:
+    data = saved(product(), "BMP")
+    return data[:18] + struct.pack("<ii", width, height) + data[26:]
+
+
 def tiff(tags: int, payload: bytes) -> bytes:
     """A TIFF with more tags, which all claim the same bytes."""
     data = saved(product(), "TIFF")
@@ -310,8 +315,8 @@ MEASURED: dict[str, tuple[Made, str]] = {
     "tiff: floats": (
         lambda: saved(Image.fromarray(np.zeros((64, 64), np.float32)), "TIFF"), "unsupported_format"),
     "bmp: 20,000 a side": (
-        lambda: saved(product(), "BMP")[:18] + struct.pack("<ii", 20_000, 20_000) + bytes(99), "too_large"),
+        partial(bmp, 20_000, 20_000), "too_large"),
     "bmp: a height below nothing": (
-        lambda: saved(product(), "BMP")[:18] + struct.pack("<ii", 96, -(2**31)) + bytes(99), "too_large"),
+        partial(bmp, 96, -(2**31)), "too_large"),
     "bmp: cut off": (lambda: saved(product(), "BMP")[:-500], "truncated"),
 }  # fmt: skip

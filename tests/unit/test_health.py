@@ -11,7 +11,9 @@ from packshot.health import LONGEST_PAUSE_MS, PAUSE_MS, PROBE_MS, TRIP, Health, 
 NOW = 1_795_248_000_000
 
 BAD = ("provider_failed", "provider_empty", "provider_black", "provider_lost", "deadline_exceeded", "unreachable")
-NEUTRAL = ("", "content_refused", "provider_invalid_input", "provider_canceled", "provider_unsupported", "reused")
+NEUTRAL = ("", "content_refused", "provider_invalid_input", "provider_canceled", "provider_unsupported", "reused",
+           "image_url_status", "image_url_timeout", "image_truncated", "image_missing", "image_mask_size",
+           "no_product_found", "mask_nothing")  # fmt: skip
 BARRED = ("provider_unauthorized", "provider_quota")
 
 

@@ -23,6 +23,10 @@ PROVIDER = "*"
 Verdict = Literal["good", "bad", "barred", "busy", ""]
 """What an outcome says of its route; nothing, when it was the request's own fault or nobody's."""
 
+OF_AN_INPUT = "image_"
+"""Outcomes that begin so were found out before anything was sent: whoever names a bad picture must not close a route
+for everybody else."""
+
 _VERDICTS: Mapping[str, Verdict] = {
     "succeeded": "good",
     "busy": "busy",
@@ -32,6 +36,8 @@ _VERDICTS: Mapping[str, Verdict] = {
     "content_refused": "",
     "provider_invalid_input": "",
     "reused": "",
+    "no_product_found": "",
+    "mask_nothing": "",
     "provider_canceled": "",
     "provider_unsupported": "",
     "provider_unavailable": "",
@@ -66,6 +72,8 @@ class Health:
 def verdict(outcome: str) -> Verdict:
     """What an attempt's outcome says of its route. Whatever else went wrong, an empty or broken answer or a passed
     deadline included, is the route's fault."""
+    if outcome.startswith(OF_AN_INPUT):
+        return ""
     return _VERDICTS.get(outcome, "bad" if outcome else "")
 
 
