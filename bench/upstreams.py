@@ -106,12 +106,9 @@ class Upstreams:
         _, job, call, attempt = hook.removeprefix("https://api.example.com/hooks/").split("/")[1:5]
         prompt = str(body["input"]["prompt"] if upstream == A else body["prompt"])
         luck = random.Random(f"{self.seed} {upstream} {prompt.split()[-1]} {attempt}")  # noqa: S311
-        run, pause, ill = luck.uniform(*RUNS[upstream]), luck.uniform(620, 900), luck.random()
-        if upstream == A:
-            fate = luck.choice(FATES) if ill < self.share else ""
-        else:
-            fate = "failed" if ill < self.worse else ""
+        run, pause = luck.uniform(*RUNS[upstream]), luck.uniform(620, 900)
         place = (job, int(call), int(attempt))
+        fate = self._fate(upstream, place, luck)
         self.creates.append((upstream, place, fate))
         if fate == "429":
             return _json(429, {"detail": "Request was throttled."}, {"retry-after": "5"})
@@ -128,6 +125,12 @@ class Upstreams:
         if fate in ("500 after effect", "told too late"):
             return _json(500, {"detail": "Internal server error"})
         return _json(201 if upstream == A else 200, {"id": task.name, **self._state(task)})
+
+    def _fate(self, upstream: str, place: tuple[str, int, int], luck: random.Random) -> str:
+        ill = luck.random()
+        if upstream == A:
+            return luck.choice(FATES) if ill < self.share else ""
+        return "failed" if ill < self.worse else ""
 
     def _state(self, task: Task) -> dict[str, Any]:
         """Replicate's prediction, or BFL's result."""

@@ -5,7 +5,7 @@ Source: states-language.net/spec.html. What it does not know it refuses, so a de
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,9 @@ import yaml
 
 Task = Callable[[str, dict[str, Any]], Any]
 """(resource, parameters) → result; raises TaskFailed."""
+
+Step = Generator[float, None, tuple[Any, str | None]]
+"""Seconds to wait, and at the end (data, the next state's name)."""
 
 
 class TaskFailed(Exception):
@@ -52,6 +55,16 @@ class Machine:
 
     def run(self, payload: Any) -> Execution:
         """Run to the end."""
+        walk = self.walk(payload)
+        while True:
+            try:
+                self.sleep(next(walk))
+            except StopIteration as end:
+                ended: Execution = end.value
+                return ended
+
+    def walk(self, payload: Any) -> Generator[float, None, Execution]:
+        """Run, but let whoever drives it do the waiting: each item is the seconds until it is to go on."""
         execution = Execution()
         context = {"Execution": {"StartTime": self.now(), "Input": payload}}
         name, data = self.definition["StartAt"], payload
@@ -59,7 +72,7 @@ class Machine:
             execution.entered.append(name)
             state = self.definition["States"][name]
             try:
-                data, following = self._enter(state, data, context)
+                data, following = yield from self._enter(state, data, context)
             except TaskFailed as error:
                 execution.status, execution.output = "FAILED", error.name
                 return execution
@@ -69,7 +82,7 @@ class Machine:
             name = following
         raise AssertionError("the execution does not end")
 
-    def _enter(self, state: Mapping[str, Any], data: Any, context: Mapping[str, Any]) -> tuple[Any, str | None]:
+    def _enter(self, state: Mapping[str, Any], data: Any, context: Mapping[str, Any]) -> Step:
         match state["Type"]:
             case "Pass":
                 result = (
@@ -77,14 +90,14 @@ class Machine:
                 )
                 return _put(data, state.get("ResultPath", "$"), result), state.get("Next")
             case "Task":
-                return self._task(state, data, context)
+                return (yield from self._task(state, data, context))
             case "Choice":
                 for rule in state["Choices"]:
                     if _choose(rule, data, context):
                         return data, rule["Next"]
                 return data, state["Default"]
             case "Wait":
-                self.sleep(_path(state["SecondsPath"], data, context) if "SecondsPath" in state else state["Seconds"])
+                yield _path(state["SecondsPath"], data, context) if "SecondsPath" in state else state["Seconds"]
                 return data, state["Next"]
             case "Succeed":
                 return data, None
@@ -93,7 +106,7 @@ class Machine:
             case other:
                 raise NotImplementedError(other)
 
-    def _task(self, state: Mapping[str, Any], data: Any, context: Mapping[str, Any]) -> tuple[Any, str | None]:
+    def _task(self, state: Mapping[str, Any], data: Any, context: Mapping[str, Any]) -> Step:
         parameters = _fill(state.get("Parameters", {}), data, context)
         tries: dict[int, int] = {}
         while True:
@@ -106,7 +119,7 @@ class Machine:
                     done = tries.get(retrier[0], 0)
                     tries[retrier[0]] = done + 1
                     pause = retrier[1].get("IntervalSeconds", 1) * retrier[1].get("BackoffRate", 2) ** done
-                    self.sleep(min(pause, retrier[1].get("MaxDelaySeconds", pause)))
+                    yield min(pause, retrier[1].get("MaxDelaySeconds", pause))
                     continue
                 catcher = next((c for c in state.get("Catch", []) if _caught(error.name, c)), None)
                 if catcher is None:

@@ -98,6 +98,10 @@ class World:
     fidelity: Fidelity | None = SAME
     twice: bool = False
     """Deliver every stream batch and every message a second time."""
+    running: list[tuple[str, int]] = field(default_factory=list)
+    """What runs now, the innermost last, as a function and a number: a provider may call while dispatch waits for it."""
+    cold: set[str] = field(default_factory=set)
+    """Functions whose process is gone: the next invocation starts a new one, which remembers nothing."""
 
     def api(
         self,
@@ -170,9 +174,41 @@ class World:
         return reply
 
     def invoke(self, name: str, event: Mapping[str, Any]) -> Any:
-        """Run one shipped handler."""
+        """Run one shipped handler, in the process that the last invocation left or in a new one."""
         self.invocations.append(name)
-        return self.functions[name].handler(dict(event), SimpleNamespace(aws_request_id="req-0", function_name=name))
+        if name in self.cold:
+            self.cold.discard(name)
+            self.functions[name] = reload(self.functions[name])
+        context = SimpleNamespace(aws_request_id="req-0", function_name=name)
+        self.running.append((name, len(self.invocations)))
+        try:
+            return self.functions[name].handler(dict(event), context)
+        except Killed:
+            self.cold.add(name)
+            raise
+        finally:
+            self.running.pop()
+
+    # -- the services that moto does not play here -----------------------------------------------------------------
+    def start(self, payload: dict[str, str]) -> None:
+        """StartExecution of the poller."""
+        self.pollers.append(payload)
+
+    def tell(self, entries: list[dict[str, str]]) -> None:
+        """PutEvents."""
+        self.events.extend((entry["DetailType"], json.loads(entry["Detail"])) for entry in entries)
+
+    def send(self, queue: str, body: dict[str, Any], delay: int) -> None:
+        """SendMessage."""
+        self.waiting.append(Message(queue, body, self.clock.now + delay))
+
+    def receive(self, queue: str, limit: int) -> list[tuple[str, dict[str, Any]]]:
+        """ReceiveMessage, for who does not mind that a message can be had again at once: (receipt, body) pairs."""
+        return [(str(id(one)), one.body) for one in self.waiting if one.queue == queue][:limit]
+
+    def delete(self, receipt: str) -> None:
+        """DeleteMessage."""
+        self.waiting[:] = [one for one in self.waiting if str(id(one)) != receipt]
 
     # -- the machinery of AWS ------------------------------------------------------------------------------------
     def run(self, *, seconds: float = 0.0, sweeps: bool = False) -> None:
@@ -273,9 +309,10 @@ def _record(image: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @contextmanager
-def world(monkeypatch: Any, egress: Callable[..., Any]) -> Iterator[World]:
+def world(monkeypatch: Any, egress: Callable[..., Any], *, wired: bool = False) -> Iterator[World]:
     """A fresh world; `egress` stands in for the network. Looking for a product in each of thousands of pictures would
-    take hours: every one is `SAME`, until a test gives `made.fidelity` another value, or `None` for the real look."""
+    take hours: every one is `SAME`, until a test gives `made.fidelity` another value, or `None` for the real look.
+    `wired`: somebody else answers what botocore sends to SQS, Step Functions and EventBridge."""
     clock = Clock()
     with mock_aws():
         made = World(clock)
@@ -316,31 +353,28 @@ def world(monkeypatch: Any, egress: Callable[..., Any]) -> Iterator[World]:
         for name in FUNCTIONS:
             module = import_module(f"functions.{name}.app")
             made.functions[name] = reload(module)
-        _own_clock(monkeypatch, made)
+        monkeypatch.setattr(time, "time_ns", lambda: int(made.clock.now * 1e9))
+        if not wired:
+            _own_services(monkeypatch, made)
         yield made
 
 
-def _own_clock(monkeypatch: Any, made: World) -> None:
-    monkeypatch.setattr(time, "time_ns", lambda: int(made.clock.now * 1e9))
-    start = mock.Mock(side_effect=lambda **asked: made.pollers.append(json.loads(asked["input"])))
+def _own_services(monkeypatch: Any, made: World) -> None:
+    """SQS, Step Functions and EventBridge end at our own doors: no request is made."""
+    start = mock.Mock(side_effect=lambda **asked: made.start(json.loads(asked["input"])))
 
     def put_events(**asked: Any) -> dict[str, int]:
-        made.events.extend((entry["DetailType"], json.loads(entry["Detail"])) for entry in asked["Entries"])
+        made.tell(asked["Entries"])
         return {"FailedEntryCount": 0}
 
     from packshot.aws import clients, queues
 
     def send(self: Any, body: Mapping[str, Any], *, group: str, delay: int = 0) -> None:
-        made.waiting.append(Message(self._url, json.loads(json.dumps(body)), made.clock.now + delay))
+        made.send(self._url, json.loads(json.dumps(body)), delay)
 
-    def receive(self: Any, limit: int) -> list[tuple[str, dict[str, Any]]]:
-        return [(str(id(one)), one.body) for one in made.waiting if one.queue == self._url][:limit]
-
-    def delete(self: Any, receipt: str) -> None:
-        made.waiting[:] = [one for one in made.waiting if str(id(one)) != receipt]
-
-    for name, method in (("send", send), ("receive", receive), ("delete", delete)):
-        monkeypatch.setattr(queues.Sqs, name, method)
+    monkeypatch.setattr(queues.Sqs, "send", send)
+    monkeypatch.setattr(queues.Sqs, "receive", lambda self, limit: made.receive(self._url, limit))
+    monkeypatch.setattr(queues.Sqs, "delete", lambda self, receipt: made.delete(receipt))
 
     real = clients.client
     fakes = {"stepfunctions": SimpleNamespace(start_execution=start), "events": SimpleNamespace(put_events=put_events)}

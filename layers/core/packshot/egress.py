@@ -31,6 +31,7 @@ from packshot.wire import Request, Response
 CONNECT_SECONDS = 3.0
 MAX_REDIRECTS, MAX_PICTURE = 3, 20 * 1024 * 1024
 _DISCARDED, _GOODBYE_SECONDS = 1024, 0.5
+_PASSING = frozenset({408, 425, 429})  # too slow, too early, too often: not for ever
 _OUR_HEADERS = {"accept-encoding": "identity", "connection": "close", "user-agent": "packshot/1"}
 
 _DENIED = AddressTable(
@@ -87,7 +88,8 @@ class FetchFailed(ProviderError):
     @property
     def may_pass(self) -> bool:
         """Whether the same address may answer later."""
-        busy = self.code == "url_status" and (self.status or 0) >= 500
+        status = self.status or 0
+        busy = self.code == "url_status" and (status >= 500 or status in _PASSING)
         return busy or self.code in ("url_timeout", "url_unreachable")
 
 

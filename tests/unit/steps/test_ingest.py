@@ -100,7 +100,11 @@ def test_no_result_at_all_is_a_failure_not_a_success() -> None:
     assert job.refunded == job.reserved and world.leaked == [45_000]
 
 
-PASSING = [("url_timeout", None), ("url_unreachable", None), ("url_status", 500), ("url_status", 503)]
+PASSING = [
+    ("url_timeout", None),
+    ("url_unreachable", None),
+    *(("url_status", one) for one in (408, 425, 429, 500, 503)),
+]
 
 
 @pytest.mark.parametrize("error", [FetchFailed(*one) for one in PASSING])
