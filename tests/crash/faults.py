@@ -119,9 +119,9 @@ class Faults:
         return done
 
     def _counted(self, name: str) -> str | None:
-        if not self.armed:
+        if not (self.armed and self.stack.running):  # what a scenario arranges by itself always works
             return None
-        function, number = self.stack.running[-1] if self.stack.running else ("", 0)
+        function, number = self.stack.running[-1]
         first, new = number not in self._seen, (function, name) not in self._seen
         self._seen |= {number, (function, name)}
         call = Call(len(self.calls), function, name, first, new)

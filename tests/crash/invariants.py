@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from typing import Any
 
 from moto.s3.models import s3_backends
@@ -104,7 +105,7 @@ def i3(stage: Stage, stores: Stores) -> Iterator[str]:
             yield f"request {ask.number} got the jobs {sorted(ask.ids)} and {ask.refused or 'no refusal'}"
     known = {name for ask in stage.asks for name in ask.ids}
     free = sum("idempotency-key" not in ask.headers for ask in stage.asks)
-    strange = len(stores.jobs.keys() - known) - len(stage.uploads)
+    strange = len(stores.jobs.keys() - known) - sum(good for _, good in stage.uploads)
     if known - stores.jobs.keys() or not 0 <= strange <= 4 * free:
         yield f"{len(stores.jobs)} jobs, of which {len(known)} were given to somebody"
     for job in stores.jobs.values():
@@ -116,7 +117,7 @@ def i3(stage: Stage, stores: Stores) -> Iterator[str]:
 def i4(stage: Stage, stores: Stores) -> Iterator[str]:
     """Terminal is terminal: in the stream's history, a job's versions count up by one and nothing follows its end."""
     for name, history in stores.history.items():
-        for before, after in zip(history, history[1:], strict=False):
+        for before, after in pairwise(history):
             if before.state.terminal:
                 yield f"{name} was {before.state} and became {after.state}"
             if after.version != before.version + 1:
@@ -160,8 +161,9 @@ def i6(stage: Stage, stores: Stores) -> Iterator[str]:
         if "data" in told and url == CALLBACK:
             posted[told["data"]["job"]].append((headers["webhook-id"], body))
     for job in stores.jobs.values():
-        wanted = {"job.created", f"job.{job.state}"} | ({"job.processing"} if job.started is not None else set())
-        if set(said[job.id]) != wanted or any(len(bodies) != 1 for bodies in said[job.id].values()):
+        wanted = {f"job.{one.state}" for one in stores.history[job.id]} - {"job.pending"} | {"job.created"}
+        more = {"job.processing"} if job.started is not None else set()
+        if not wanted <= said[job.id].keys() <= wanted | more or any(len(bodies) != 1 for bodies in said[job.id].values()):
             heard = {kind: len(bodies) for kind, bodies in said[job.id].items()}
             yield f"{job.id}, {job.state}: the bus heard {heard}"
         if stores.briefs[job.id].callback_url == CALLBACK:
@@ -176,8 +178,8 @@ def i6(stage: Stage, stores: Stores) -> Iterator[str]:
 
 
 def i7(stage: Stage, stores: Stores) -> Iterator[str]:
-    """Nothing is left: no message, dead or waiting, no poller, no row that is due, no place that an attempt holds. (What
-    was taken by a run that died before its attempt was written is free again in time.)"""
+    """Nothing is left: no message, dead or waiting, no poller, no row that is due, no place that an attempt holds.
+    (What a run took that died before its attempt was written is free again in time.)"""
     tokens = {one.token for job in stores.jobs.values() for call in job.calls for one in call.attempts}
     if stage.stuck:
         yield "it still moves"
@@ -242,7 +244,8 @@ def i9(stage: Stage, stores: Stores, ends: frozenset[str]) -> Iterator[str]:
 
 
 def i10(stage: Stage, stores: Stores) -> Iterator[str]:
-    """Privacy: nobody else sees a job, and no line of the log holds a key, a secret, a token or words of a prompt."""
+    """Privacy: no line of the log holds a key, a secret, a token or words of a prompt; nobody else sees a job, which
+    is asked where all is well: no fault can make a difference to a question."""
     secrets = {
         "key": stage.tenant.key,
         "test key": stage.tenant.test_key,
@@ -260,7 +263,7 @@ def i10(stage: Stage, stores: Stores) -> Iterator[str]:
     for name, secret in secrets.items():
         if secret in text:
             yield f"the log holds a {name}"
-    for job in stores.jobs.values():
+    for job in () if stage.faults.hit else stores.jobs.values():
         seen = stage.call("GET", f"/packshot/v1/jobs/{job.id}", key=stage.stranger.key)
         if seen is None or seen.status != 404:
             yield f"a stranger who asks for {job.id} gets {seen and seen.status}"

@@ -39,7 +39,7 @@ class Create:
 
 @dataclass
 class Outside(Upstreams):
-    """`fates` by (upstream, call, attempt), where C and D count their creates; `statuses` answer callbacks, then 204."""
+    """`fates` by (upstream, call, attempt), where C and D count their creates; `statuses` of callbacks, then 204."""
 
     faults: Faults | None = None
     fates: dict[tuple[str, int, int], str] = field(default_factory=dict)

@@ -8,7 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.upstreams import A
-from tests.crash.stage import CALLBACK, Stage
+from packshot.aws.books import Books
+from packshot.aws.poller import Lease
+from packshot.job import Step
+from tests.crash.outside import EARLY, NEVER
+from tests.crash.stage import CALLBACK, ENDPOINT, Stage
+from tests.flow.conftest import photo
 
 Play = Callable[[Stage], None]
 SMALL: dict[str, Any] = {"width": 512, "height": 512, "format": "jpg"}
@@ -16,21 +21,23 @@ SMALL: dict[str, Any] = {"width": 512, "height": 512, "format": "jpg"}
 
 @dataclass(frozen=True)
 class Scenario:
-    """One of them."""
+    """One of them. `spoiled`: how jobs may end besides, once something went wrong."""
 
     name: str
     play: Play
     ends: frozenset[str]
+    spoiled: frozenset[str]
 
 
 SCENARIOS: dict[str, Scenario] = {}
 
 
-def scenario(*ends: str) -> Callable[[Play], Play]:
+def scenario(*ends: str, spoiled: tuple[str, ...] = ()) -> Callable[[Play], Play]:
     """Put a function on the list."""
 
     def put(play: Play) -> Play:
-        SCENARIOS[play.__name__] = Scenario(play.__name__, play, frozenset(ends or ("completed",)))
+        name, ended = play.__name__, frozenset(ends or ("completed",))
+        SCENARIOS[name] = Scenario(name, play, ended, frozenset(spoiled))
         return play
 
     return put
@@ -63,6 +70,128 @@ def webhook_lost(stage: Stage) -> None:
 
 @scenario()
 def webhook_late(stage: Stage) -> None:
-    """The provider says so after its attempt has been given up: somebody else has made the picture, this one is lost."""
+    """The provider says so when its attempt has been given up: somebody else has made the picture, this one is lost."""
     stage.outside.fates[A, 0, 1] = "told too late"
+    stage.ask(model="both", callback_url=CALLBACK, **SMALL)
+
+
+@scenario()
+def webhook_early(stage: Stage) -> None:
+    """The provider says so before its answer to the create has been written down."""
+    stage.outside.fates[A, 0, 1] = EARLY
+    stage.ask(model="first", **SMALL)
+
+
+@scenario()
+def poller_dies(stage: Stage) -> None:
+    """Nobody hears of the picture, and the poller that was started never runs: the sweep finds it."""
+    stage.outside.fates[A, 0, 1] = "webhook lost"
+    stage.world.deaf.add("poller")
+    stage.ask(model="first", **SMALL)
+    stage.run(90)
+    stage.world.deaf.clear()
+
+
+@scenario()
+def two_pollers(stage: Stage) -> None:
+    """A second poller of the same lane runs beside the first."""
+    stage.outside.fates[A, 0, 1] = "webhook lost"
+    stage.ask(model="first", **SMALL)
+    stage.until(lambda: bool(stage.world.pollers))
+    Lease("packshot").release(A)
+    stage.world.pollers += stage.world.pollers[:1]
+
+
+@scenario()
+def next_route(stage: Stage) -> None:
+    """The first provider fails, the next one makes the picture."""
+    stage.outside.fates[A, 0, 1] = "failed"
+    stage.ask(model="both", callback_url=CALLBACK, **SMALL)
+
+
+@scenario()
+def busy(stage: Stage) -> None:
+    """The provider has no room, and then it has."""
+    stage.outside.fates[A, 0, 1] = "429"
+    stage.ask(model="first", **SMALL)
+
+
+@scenario("partial", spoiled=("completed", "failed"))
+def partial(stage: Stage) -> None:
+    """Two pictures of which one fails."""
+    stage.outside.fates[A, 1, 1] = "failed"
+    stage.ask(model="first", count=2, callback_url=CALLBACK, **SMALL)
+
+
+@scenario("canceled", "completed")
+def cancel_running(stage: Stage) -> None:
+    """Its caller gives up while the provider works; the provider does not hear of it in time."""
+    asked = stage.ask(model="first", callback_url=CALLBACK, **SMALL)
+    stage.until(lambda: stage.has(Step.RUNNING))
+    stage.cancel(asked)
+
+
+@scenario("canceled", "completed")
+def cancel_delivered(stage: Stage) -> None:
+    """Its caller gives up when the picture is there and nobody has brought it home."""
+    asked = stage.ask(model="first", **SMALL)
+    stage.until(lambda: stage.has(Step.DELIVERED))
+    stage.cancel(asked)
+
+
+@scenario("failed")
+def deadline(stage: Stage) -> None:
+    """The provider takes it and is never heard of again."""
+    stage.outside.fates[A, 0, 1] = NEVER
+    stage.ask(model="first", callback_url=CALLBACK, **SMALL)
+
+
+@scenario()
+def upload(stage: Stage) -> None:
+    """A picture in the inbox is a job, once; one that is none is an event."""
+    stage.upload(f"inbox/{stage.tenant.account}/amazon/red box.jpg", photo(64, 64))
+    stage.upload(f"inbox/{stage.tenant.account}/nothing/red box.jpg", photo(64, 64), good=False)
+
+
+@scenario()
+def receiver_down(stage: Stage) -> None:
+    """Who is to be called back is away at first; an endpoint hears of it too."""
+    stage.insist("POST", "/packshot/v1/callback-endpoints", {"url": ENDPOINT})
+    stage.outside.statuses[:] = [500, 302, 503]
+    stage.ask(model="first", callback_url=CALLBACK, **SMALL)
+
+
+@scenario(spoiled=("canceled", "failed"))
+def dialect_waits(stage: Stage) -> None:
+    """A vendor's client holds its connection until the picture is there."""
+    stage.ask(path="/v1/images/generations", model="first", size="1024x1024", response_format="url")
+
+
+@scenario(spoiled=("failed",))
+def at_once(stage: Stage) -> None:
+    """The provider's answer is the picture; there is nobody to ask later."""
+    stage.ask(model="once", images=[stage.asset], **SMALL)
+
+
+@scenario()
+def channels(stage: Stage) -> None:
+    """The studio makes what marketplaces want."""
+    stage.ask(model="studio", images=[stage.asset], seed=1, channels=["amazon", "ebay"])
+
+
+@scenario()
+def twins(stage: Stage) -> None:
+    """The same wish three times: made once; the second waits for the first, the third finds it done."""
+    wish = {"model": "first", "prompt": "a red box, number 0", "cache": True, **SMALL}
+    stage.ask(**wish)
+    stage.ask(**wish)
+    stage.run(120)
+    stage.ask(**wish)
+
+
+@scenario()
+def budget(stage: Stage) -> None:
+    """The account may spend so much in a month; of two pictures one fails."""
+    Books("packshot").change(stage.tenant.account, {"cap_credits": 50, "cap_micro_usd": 10_000_000})
+    stage.outside.fates[A, 0, 1] = "failed"
     stage.ask(model="both", callback_url=CALLBACK, **SMALL)

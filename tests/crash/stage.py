@@ -31,7 +31,8 @@ from bench.storm import quick_table
 from bench.upstreams import A, B, Task
 from packshot import catalog, providers
 from packshot.aws import clients
-from packshot.job import Route
+from packshot.aws.jobs import job_of
+from packshot.job import Route, Step
 from packshot.steps import submit, sweep
 from tests.crash.faults import Faults
 from tests.crash.memo import remembered
@@ -43,7 +44,7 @@ from tests.flow.world import ACCOUNT, QUEUES, REGION, ROOT, Killed, Message, Wor
 
 SEED, GRANTED = 7, 100
 JOBS = "/packshot/v1/jobs"
-CALLBACK = "https://shop.example/hooks"
+CALLBACK, ENDPOINT = "https://shop.example/hooks", "https://shop.example/all"
 WAYS: Mapping[str, tuple[str, ...]] = {
     "both": (A, B),
     "first": (A,),
@@ -91,7 +92,7 @@ class Stage:
     _sweep_at: float = 0.0
     _swept: int = 0
     _lanes: Counter[str] = field(default_factory=Counter)
-    uploads: list[dict[str, Any]] = field(default_factory=list)
+    uploads: list[tuple[dict[str, Any], bool]] = field(default_factory=list)
 
     # -- what a client does ------------------------------------------------------------------------------------------
     def ask(self, *, path: str = JOBS, key: str = "", again: bool = True, **body: Any) -> Ask:
@@ -99,7 +100,7 @@ class Stage:
         number = len(self.asks)
         headers = {"idempotency-key": f"order-{number}"} if path == JOBS else {}
         if "model" in body and body["model"] != "studio":
-            body["prompt"] = f"a red box, number {number}"
+            body.setdefault("prompt", f"a red box, number {number}")
         made = Ask(number, path, body, {**headers, "authorization": f"Bearer {key or self.tenant.key}"})
         self.asks.append(made)
         for _ in range(4):
@@ -133,21 +134,31 @@ class Stage:
                 return answer
         return None
 
+    def cancel(self, asked: Ask) -> None:
+        """Give up what was asked for."""
+        for name in asked.ids:
+            self.insist("POST", f"{JOBS}/{name}/cancel")
+
+    def has(self, step: Step) -> bool:
+        """Whether a call stands at this step."""
+        found = (job_of(row.to_json()["Attributes"]) for row in items() if row.range_key.value.startswith("job#"))
+        return any(call.step is step for job in found for call in job.calls)
+
     def again(self) -> None:
         """Every client asks once more: it may not know what it got."""
         for asked in self.asks:
             if asked.path == JOBS:
                 self.put(asked)
-        for detail in self.uploads:
+        for detail, _ in self.uploads:
             self.world.waiting.append(Message("uploads", {"detail": detail}, self.world.clock.now))
 
-    def upload(self, key: str, data: bytes) -> None:
-        """A picture lands in the uploads bucket, and S3 says so."""
+    def upload(self, key: str, data: bytes, *, good: bool = True) -> None:
+        """A picture lands in the uploads bucket, and S3 says so. A `good` one is to become a job."""
         import boto3
 
         boto3.client("s3", REGION).put_object(Bucket="uploads", Key=key, Body=data, Metadata={"ratio": "1:1"})
         detail = {"bucket": {"name": "uploads"}, "object": {"key": key, "size": len(data), "version-id": "v1"}}
-        self.uploads.append(detail)
+        self.uploads.append((detail, good))
         self.world.waiting.append(Message("uploads", {"detail": detail}, self.world.clock.now))
 
     # -- time --------------------------------------------------------------------------------------------------------
@@ -200,7 +211,8 @@ class Stage:
         times = [one.visible for one in self.world.waiting if one.queue in QUEUES]
         times += [self._events[0][0]] if self._events else []
         found = list(self._found())
-        self._sweep_at = max(self._swept + 1, -(-min(found) // SWEEP)) * SWEEP if found else 0.0
+        due = max(min(found), self.world.clock.now) if found else 0.0
+        self._sweep_at = max(self._swept + 1, -(-due // SWEEP)) * SWEEP
         times += [self._sweep_at] if found else []
         return max(self.world.clock.now, min(times)) if times else None
 
@@ -418,7 +430,7 @@ def _sleepless(patch: pytest.MonkeyPatch) -> None:
     slept = [0.0]
 
     def sleep(seconds: float) -> None:
-        slept[0] += 8 * seconds  # eight times as patient is eight times as slow
+        slept[0] += 40 * seconds  # forty times as often is forty times as slow
 
     real = time.monotonic
     quick = SimpleNamespace(sleep=sleep, monotonic=lambda: real() + slept[0], time=time.time)

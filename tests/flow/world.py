@@ -99,7 +99,7 @@ class World:
     twice: bool = False
     """Deliver every stream batch and every message a second time."""
     running: list[tuple[str, int]] = field(default_factory=list)
-    """What runs now, the innermost last, as a function and a number: a provider may call while dispatch waits for it."""
+    """What runs now, the innermost last, as a function and a number: a provider may call while dispatch waits."""
     cold: set[str] = field(default_factory=set)
     """Functions whose process is gone: the next invocation starts a new one, which remembers nothing."""
 
