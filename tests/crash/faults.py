@@ -27,6 +27,8 @@ throttled                 refused as often as this very call is repeated, until 
 """
 
 READS = frozenset(
+    ["GetItem", "BatchGetItem", "Query", "GetObject", "HeadObject", "GetSecretValue", "Decrypt", "poll", "list", "fetch"]
+)
     [
         "GetItem",
         "BatchGetItem",
@@ -92,6 +94,9 @@ class Faults:
     armed: bool = False
     calls: list[Call] = field(default_factory=list)
     hit: list[tuple[Call, str]] = field(default_factory=list)
+    body: bytes = b""
+    used: set[tuple[str, str]] = field(default_factory=set)
+    """(function, IAM action) of all that was asked of AWS."""
     _refused: tuple[int, str, bytes] | None = None
     _seen: set[object] = field(default_factory=set)
 
@@ -104,6 +109,7 @@ class Faults:
 
     def outbound(self, name: str, act: Callable[[], T], wrong: Callable[[int], T]) -> T:
         """One outbound request, which nobody repeats; `wrong` is how a status looks to its caller."""
+        self.body = b""
         kind = self._counted(f"http.{name}")
         if kind == "dies_before":
             raise Killed
@@ -138,8 +144,10 @@ class Faults:
         this = (number, f"{service}.{operation}", body)
         if self._refused == this:
             return _answer(request, service, busy=True)
-        self._refused = None
+        self._refused, self.body = None, body
         kind = self._counted(this[1])
+        if self.stack.running:
+            self.used |= {(self.stack.running[-1][0], action) for action in actions(service, operation, body)}
         if kind == "dies_before":
             raise Killed
         if kind == "error_before":
@@ -159,6 +167,25 @@ class Faults:
         if answer is None:
             return botocore_stubber(event_name, request)
         return _response(request, 200, json.dumps(answer))
+
+
+PREFIXES = {"eventbridge": "events", "sfn": "states", "secrets-manager": "secretsmanager"}
+"""How IAM calls services, where it does not say what botocore says."""
+
+ITEMS = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem", "ConditionCheck": "ConditionCheckItem"}
+"""What each part of a transaction needs."""
+
+NEEDS = {"HeadObject": ("GetObject",), "CopyObject": ("GetObject", "PutObject")}
+"""What other operations need than an action of their own name."""
+
+
+def actions(service: str, operation: str, body: bytes) -> list[str]:
+    """The IAM actions that a request needs."""
+    if operation == "TransactWriteItems":
+        names = sorted({ITEMS[kind] for part in json.loads(body)["TransactItems"] for kind in part})
+    else:
+        names = list(NEEDS.get(operation, (operation,)))
+    return [f"{PREFIXES.get(service, service)}:{name}" for name in names]
 
 
 def _answer(request: Any, service: str, *, busy: bool) -> AWSResponse:

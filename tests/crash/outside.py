@@ -20,8 +20,8 @@ C, D = "aiphotogenerator", "photoroom"
 ROUTES: Mapping[str, tuple[str, int]] = {**MODELS, C: ("flux-2", 50_000), D: ("v2/edit", 20_000)}
 """What each calls its model, and its price in micro US dollars."""
 
-NEVER, EARLY = "never", "early"
-"""Two more fates: taken and never done; done and told before the create is answered."""
+NEVER, EARLY, OVERTAKEN = "never", "early", "told too late"
+"""More fates: taken and never done; done and told before the create is answered. The last is the benchmark's."""
 
 TOLD_BY_LIST, TOLD_BY_WEBHOOK = frozenset({A}), frozenset({A, B})
 """Who finds a request again whose create was never answered."""

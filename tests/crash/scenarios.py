@@ -12,10 +12,11 @@ from packshot.aws.books import Books
 from packshot.aws.poller import Lease
 from packshot.job import Step
 from tests.crash.outside import EARLY, NEVER
-from tests.crash.stage import CALLBACK, ENDPOINT, Stage
+from tests.crash.stage import CALLBACK, ENDPOINT, JOBS, Stage
 from tests.flow.conftest import photo
 
 Play = Callable[[Stage], None]
+ASSETS, PROFILES, OWN_KEYS = (f"/packshot/v1/{name}" for name in ("assets", "profiles", "provider-keys"))
 SMALL: dict[str, Any] = {"width": 512, "height": 512, "format": "jpg"}
 
 
@@ -195,3 +196,53 @@ def budget(stage: Stage) -> None:
     Books("packshot").change(stage.tenant.account, {"cap_credits": 50, "cap_micro_usd": 10_000_000})
     stage.outside.fates[A, 0, 1] = "failed"
     stage.ask(model="both", callback_url=CALLBACK, **SMALL)
+
+
+@scenario()
+def library(stage: Stage) -> None:
+    """Pictures that are fetched from elsewhere, a profile of two; a job with one of them; and all is forgotten again."""
+    stage.outside.pages.update({f"https://shop.example/{name}.jpg": photo(64, 64) for name in ("mug", "sam", "gone")})
+    stage.insist("POST", ASSETS, {"url": "https://shop.example/mug.jpg"})
+    stage.insist("POST", PROFILES, {"images": ["https://shop.example/sam.jpg"], "name": "sam"})
+    stage.run(60)
+    for path in (ASSETS, PROFILES):
+        listed = stage.insist("GET", path)
+        for one in listed.json["data"] if listed else ():
+            if one["id"] != stage.asset:
+                stage.insist("DELETE", f"{path}/{one['id']}")
+    profile = stage.insist("POST", PROFILES, {"images": ["https://shop.example/gone.jpg"]})
+    if profile and profile.status < 300:  # deleted while it is looked at
+        stage.insist("DELETE", f"{PROFILES}/{profile.json['id']}")
+
+
+@scenario()
+def own_key(stage: Stage) -> None:
+    """The account brings a key of its own to a provider, changes it, and takes it away."""
+    for _ in range(2):
+        stage.insist("PUT", f"{OWN_KEYS}/{A}", {"fields": {"token": "r8_own", "webhook_secret": "whsec_b3du"}})
+    stage.insist("DELETE", f"{OWN_KEYS}/{A}")
+
+
+@scenario()
+def questions(stage: Stage) -> None:
+    """A studio job is made, and then all is asked about it that can be asked; that it be cancelled comes too late."""
+    asked = stage.ask(model="studio", images=[stage.asset], preset="amazon", seed=1, callback_url=CALLBACK, **SMALL)
+    stage.run(1)
+    for name in asked.ids:
+        for path in ("", "/deliveries"):
+            stage.insist("GET", f"{JOBS}/{name}{path}")
+        stage.insist("POST", "/packshot/v1/checks", {"image": stage.asset, "channels": ["amazon"]})
+    stage.insist("GET", JOBS)
+    stage.insist("GET", "/packshot/v1/account")
+    stage.cancel(asked)
+
+
+@scenario()
+def renewal(stage: Stage) -> None:
+    """A month ends: the allowance starts again, once; then there is none any more."""
+    books, account = Books("packshot"), stage.tenant.account
+    due = int(stage.world.clock.now * 1000) + 1000
+    books.change(account, {"allowance": 10}, renews=due)
+    stage.run(70)
+    books.change(account, {"allowance": None, "renews": None})
+    stage.run(32 * 86_400)

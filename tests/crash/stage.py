@@ -36,7 +36,7 @@ from packshot.job import Route, Step
 from packshot.steps import submit, sweep
 from tests.crash.faults import Faults
 from tests.crash.memo import remembered
-from tests.crash.outside import EARLY, NEVER, ROUTES, C, D, Outside
+from tests.crash.outside import EARLY, NEVER, OVERTAKEN, ROUTES, C, D, Outside
 from tests.crash.services import Services, hidden, tries
 from tests.flow import asl
 from tests.flow.conftest import Tenant, make_tenant, photo
@@ -308,6 +308,8 @@ class Stage:
         fate = self.outside.creates[-1][2] if self.outside.creates else ""
         if fate == NEVER:
             task.ready = float("inf")
+        elif fate == OVERTAKEN:  # while the next provider works
+            self.at(self.world.clock.now + 612, lambda: self._deliver(task, tries))
         elif fate == EARLY and tries == 3:
             task.ready = self.world.clock.now
             self._deliver(task, tries)

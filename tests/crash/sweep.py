@@ -7,13 +7,16 @@ costs only what comes after its fault, and no run can touch another.
 import gc
 import json
 import os
+import select
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.crash import coverage
 from tests.crash.faults import Call
 from tests.crash.invariants import broken
 from tests.crash.scenarios import SCENARIOS, Scenario
@@ -29,11 +32,13 @@ ASKED = frozenset({"submit", "upload"})
 
 @dataclass
 class Found:
-    """What some runs have shown. `wrong`: (where, sentence); `pairs`: (function, service.Operation)."""
+    """What some runs have shown. `wrong`: (where, sentence); `pairs`: (function, call), a call being what botocore sends
+    (`service.Operation`), what goes out (`http.…`), or what IAM must allow for it (`service:Action`)."""
 
     points: int = 0
     wrong: list[tuple[str, str]] = field(default_factory=list)
     pairs: set[tuple[str, str]] = field(default_factory=set)
+    note: Any = None
 
     def add(self, other: "Found") -> None:
         """Take in what another run has shown."""
@@ -43,13 +48,13 @@ class Found:
 
     def dump(self) -> bytes:
         """As it goes through a pipe."""
-        return json.dumps([self.points, self.wrong, sorted(self.pairs)]).encode()
+        return json.dumps([self.points, self.wrong, sorted(self.pairs), self.note]).encode()
 
     @classmethod
     def load(cls, data: bytes) -> "Found":
         """As it comes out."""
-        points, wrong, pairs = json.loads(data)
-        return cls(points, [(where, what) for where, what in wrong], {(name, call) for name, call in pairs})
+        points, wrong, pairs, note = json.loads(data)
+        return cls(points, [(where, what) for where, what in wrong], {(name, call) for name, call in pairs}, note)
 
 
 def forked(work: Callable[[], Found], where: str) -> "Child":
@@ -114,7 +119,7 @@ class Explorer:
             wrong = whole(self.played, self.scenario)
         except BaseException:  # noqa: BLE001
             wrong = [f"the run broke: {traceback.format_exc(limit=-6)}"]
-        pairs = {(call.function, call.name) for call in faults.calls}
+        pairs = {(call.function, call.name) for call in faults.calls} | faults.used
         mine = Found(1, [(f"{self.scenario.name} {self._where}".strip(), one) for one in wrong], pairs)
         if self._pipe is not None:
             leave(self._pipe, lambda: mine)
@@ -169,8 +174,6 @@ def each(tasks: list[tuple[str, Callable[[], Found]]], processes: int = PROCESSE
 
 
 def _first(children: list[Child]) -> Child:
-    import select
-
     ready, _, _ = select.select([child.pipe for child in children], [], [])
     return next(child for child in children if child.pipe == ready[0])
 
@@ -202,10 +205,15 @@ def sweep(names: list[str], *, parts: int = PROCESSES, say: Callable[[str], Any]
 
 def main(names: list[str]) -> int:
     """Print what was found; 1 where a promise is broken."""
-    import time
-
     began = time.monotonic()
     out: Any = sys.__stdout__
     found = sweep(names or list(SCENARIOS), say=lambda line: print(line, file=out, flush=True))
+    if not names:
+        found.wrong += [("calls", one) for one in coverage.missing(found.pairs)]
+        for where, what in found.wrong:
+            if where == "calls":
+                print(f"  {what}", file=out)
+        coverage.SEEN.parent.mkdir(parents=True, exist_ok=True)
+        coverage.write(found.pairs, coverage.SEEN)
     print(f"{found.points} points, {len(found.wrong)} wrong, {time.monotonic() - began:.0f} s", file=out)
     return 1 if found.wrong else 0

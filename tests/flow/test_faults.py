@@ -327,6 +327,33 @@ def test_a_job_cancelled_between_webhook_and_ingest_shows_nothing_and_costs_noth
     assert "Contents" not in boto3.client("s3", "us-east-1").list_objects_v2(Bucket="outputs")
 
 
+def test_a_leak_whose_writer_died_before_it_was_listed_is_listed(
+    stack: World, net: Net, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = provider_job(stack, tenant)
+    stack.deaf |= {"poller", "ingest"}
+    stack.run()
+    ready(net)
+    assert webhook(stack, net) == 200
+    stack.run()
+    table, left = type(stack.functions["submit"].jobs), [1]
+    real = table.leak
+
+    def leak(self: Any, *args: Any) -> None:
+        left[0] -= 1
+        if left[0] >= 0:
+            raise Killed
+        real(self, *args)
+
+    monkeypatch.setattr(table, "leak", leak)
+    with pytest.raises(Killed):
+        stack.api("POST", f"{JOBS}/{name}/cancel", key=tenant.key)
+    stack.deaf.clear()
+    stack.run(seconds=60)
+    ended(stack, net, tenant, name, "canceled", charged=0)
+    assert leaks(tenant) == [45_000]
+
+
 def test_a_failure_that_polling_finds_gives_everything_back(stack: World, net: Net, tenant: Tenant) -> None:
     net.after_create = lambda name: net.predictions.update({name: "failed"})
     name = provider_job(stack, tenant)

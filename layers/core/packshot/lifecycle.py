@@ -63,7 +63,7 @@ LEGAL: dict[Step, frozenset[type]] = {
 def advance(job: Job, fact: Fact) -> tuple[Job, tuple[Effect, ...]]:
     """Apply one fact. Returns the same `job` object and no effects (but for leaks) when the fact changes nothing.
 
-    Leaks come with the fact that makes them only; `owed` does not find them again.
+    Leaks come with the fact that makes them, and `wasted` finds those of a change again; `owed` does not.
     """
     if job.state.terminal:
         return job, tuple(_leaks(job, fact))
@@ -81,7 +81,7 @@ def advance(job: Job, fact: Fact) -> tuple[Job, tuple[Effect, ...]]:
     if after == job:
         return job, ()
     after = replace(after, version=job.version + 1, updated=fact.at)
-    return after, (*owed(job, after), *_wasted(job, after))
+    return after, (*owed(job, after), *wasted(job, after))
 
 
 def owed(before: Job | None, after: Job) -> tuple[Effect, ...]:
@@ -254,7 +254,7 @@ def _expire(job: Job, at: int) -> Job:
     return _close(job, at) if all(call.step.settled for call in job.calls) else job
 
 
-def _wasted(before: Job, after: Job) -> Iterator[Effect]:
+def wasted(before: Job, after: Job) -> Iterator[Leak]:
     """What a provider made and nobody will get: its result was unusable, or the job ended without taking it."""
     for index, (old, new) in enumerate(zip(before.calls, after.calls, strict=True)):
         paid = old.step in (Step.DELIVERED, Step.DONE)

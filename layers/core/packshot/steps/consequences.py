@@ -7,7 +7,7 @@ from packshot import events, observe
 from packshot.brief import Brief
 from packshot.facts import Announce
 from packshot.job import Job
-from packshot.lifecycle import owed
+from packshot.lifecycle import owed, wasted
 from packshot.ports import Bus, Jobs, Queue
 from packshot.steps.outbox import Outbox
 
@@ -30,6 +30,8 @@ class World:
 def carry_out(before: Job | None, after: Job, room: World) -> None:
     """Everything that the change of one job owes the world; `before` None repeats all that the row still owes."""
     observe.bind(job=after.id, account=after.account, request_id=after.request_id)
+    for leak in wasted(before, after) if before else ():  # once more: whoever made the change may have died before
+        room.jobs.leak(after, leak.call, leak.attempt, leak.provider, leak.micro_usd)
     brief: Brief | None = None
     for effect in owed(before, after):
         if isinstance(effect, Announce):
