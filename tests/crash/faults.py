@@ -26,22 +26,8 @@ answer_lost               the effect, then no answer: the SDK repeats it
 throttled                 refused as often as this very call is repeated, until its caller gives up
 """
 
-READS = frozenset(
-    ["GetItem", "BatchGetItem", "Query", "GetObject", "HeadObject", "GetSecretValue", "Decrypt", "poll", "list", "fetch"]
-)
-    [
-        "GetItem",
-        "BatchGetItem",
-        "Query",
-        "GetObject",
-        "HeadObject",
-        "GetSecretValue",
-        "Decrypt",
-        "poll",
-        "list",
-        "fetch",
-    ]
-)
+READS = frozenset({"GetItem", "BatchGetItem", "Query", "GetObject", "HeadObject", "GetSecretValue", "Decrypt"})
+READS |= {"poll", "list", "fetch"}
 """Calls without an effect."""
 
 T = TypeVar("T")

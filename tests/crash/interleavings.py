@@ -128,7 +128,7 @@ def request(method: str, path: str, body: object = None, **headers: str) -> Acti
     """A request of the client's; `{job}` is its job."""
 
     def ask(played: Stage) -> Callable[[], Any]:
-        named = path.replace("{job}", _job(played))
+        named = path.replace("{job}", _job(played)) if "{job}" in path else path
         sent = {"authorization": f"Bearer {played.tenant.key}", "content-type": "application/json", **headers}
         sent = {name.replace("_", "-"): value for name, value in sent.items()}
         event = {

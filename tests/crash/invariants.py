@@ -156,22 +156,24 @@ def i6(stage: Stage, stores: Stores) -> Iterator[str]:
         if kind.startswith("job."):
             said[detail["data"]["job"]][kind].add(json.dumps(detail))
     posted: dict[str, list[tuple[str, bytes]]] = defaultdict(list)
-    for url, headers, body in stage.outside.posts:
-        told = json.loads(body)
-        if "data" in told and url == CALLBACK:
-            posted[told["data"]["job"]].append((headers["webhook-id"], body))
+    taken: set[str] = set()
+    for url, headers, body, status in stage.outside.posts:
+        name = json.loads(body)["data"]["job"]
+        if url == CALLBACK:
+            posted[name].append((headers["webhook-id"], body))
+            taken |= {name} if status < 300 else set()
     for job in stores.jobs.values():
         wanted = {f"job.{one.state}" for one in stores.history[job.id]} - {"job.pending"} | {"job.created"}
         more = {"job.processing"} if job.started is not None else set()
-        if not wanted <= said[job.id].keys() <= wanted | more or any(
-            len(bodies) != 1 for bodies in said[job.id].values()
-        ):
-            heard = {kind: len(bodies) for kind, bodies in said[job.id].items()}
+        heard = {kind: len(bodies) for kind, bodies in said[job.id].items()}
+        if not wanted <= heard.keys() <= wanted | more or set(heard.values()) != {1}:
             yield f"{job.id}, {job.state}: the bus heard {heard}"
         if stores.briefs[job.id].callback_url == CALLBACK:
             bodies = posted.pop(job.id, [])
             if len(set(bodies)) != 1 or json.loads(bodies[0][1])["data"]["state"] != job.state.value:
                 yield f"{job.id}, {job.state}: the caller heard {len(set(bodies))} things"
+            elif job.id not in taken:
+                yield f"{job.id}, {job.state}: the caller never said that it heard"
     if posted:
         yield f"the caller heard of {sorted(posted)}, and did not want to"
     for row in stores.rows:
@@ -305,8 +307,7 @@ def _task(stage: Stage, stores: Stores, place: tuple[str, int, int]) -> Any:
     attempts = stores.jobs[job].calls[index].attempts
     provider = attempts[number - 1].provider
     if provider in (C, D):
-        before = sum(one.provider == provider for one in attempts[:number])
-        place = (f"#{stores.number[job]}", 0, before)
+        place = (f"#{stores.number[job]}", 0, attempts[number - 1].started)
     return next(
         (
             one

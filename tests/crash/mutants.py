@@ -21,10 +21,10 @@ from packshot.aws import jobs, queues, rows
 from packshot.aws.calls import Refused as ConditionFailed
 from packshot.egress import NoAnswer
 from packshot.errors import Stale
-from packshot.facts import DeadlinePassed, Ingested, Intended
-from packshot.job import Step
+from packshot.facts import Cancelled, DeadlinePassed, Ingested, Intended
+from packshot.job import State, Step
 from packshot.replies import Later
-from packshot.steps import callback, dispatch, relay, store, sweep, tend, upstream
+from packshot.steps import callback, dispatch, relay, store, submit, sweep, tend, upstream
 from tests.crash.faults import Call
 from tests.crash.interleavings import PAIRS, orders
 from tests.crash.scenarios import SCENARIOS
@@ -36,7 +36,7 @@ Patch = Callable[[pytest.MonkeyPatch], None]
 
 @dataclass(frozen=True)
 class Mutant:
-    """One. `scenarios`, or the pair of `interleavings` that shows it; `functions`: whose calls are cut, all if empty."""
+    """One. `scenarios`, or the `pair` of interleavings, that show it; `functions`: whose calls are cut (empty: all)."""
 
     name: str
     what: str
@@ -186,7 +186,7 @@ def blind_retry(patch: pytest.MonkeyPatch) -> None:
 def random_token(patch: pytest.MonkeyPatch) -> None:
     """The provider is told another token than the one that was written down."""
     real = dispatch._webhook
-    patch.setattr(dispatch, "_webhook", lambda url, job, index, attempt: real(url, job, index, attempt) + "x")
+    patch.setattr(dispatch, "_webhook", lambda *args: real(*args[:3], replace(args[3], token="x" * 32)))
 
 
 @mutant("webhook_late", functions="none")
@@ -236,11 +236,11 @@ def place_kept(patch: pytest.MonkeyPatch) -> None:
 def no_deadline(patch: pytest.MonkeyPatch) -> None:
     """A deadline passes, and nothing happens."""
     real = tend.apply
-    patch.setattr(
-        tend,
-        "apply",
-        lambda table, job, fact: (job, ()) if isinstance(fact, DeadlinePassed) else real(table, job, fact),
-    )
+
+    def apply(table: Any, job: Any, fact: Any) -> Any:
+        return (job, ()) if isinstance(fact, DeadlinePassed) else real(table, job, fact)
+
+    patch.setattr(tend, "apply", apply)
 
 
 # ---------------------------------------------------------------------------------------- stream, queues and pollers
@@ -310,7 +310,7 @@ def random_object_key(patch: pytest.MonkeyPatch) -> None:
 def new_event_id(patch: pytest.MonkeyPatch) -> None:
     """Each time an event is told it has another id."""
     real = events._event
-    patch.setattr(events, "_event", lambda id, *rest: real(f"{id}{random.random()}"[:60], *rest))  # noqa: S311
+    patch.setattr(events, "_event", lambda name, *rest: real(f"{name}{random.random()}"[:60], *rest))  # noqa: S311
 
 
 @mutant("webhook", functions="callback")
@@ -335,14 +335,15 @@ def refusal_is_delivery(patch: pytest.MonkeyPatch) -> None:
 @mutant("questions", functions="none")
 def ends_twice(patch: pytest.MonkeyPatch) -> None:
     """A job that has ended may be cancelled all the same."""
-    real = lifecycle.advance
+    real = submit._cancelled
 
-    def advance(job: Any, fact: Any) -> Any:
-        if job.state.terminal and type(fact).__name__ == "Cancelled":
-            return real(replace(job, state=lifecycle.State.PROCESSING, charged=None), fact)
-        return real(job, fact)
+    def cancelled(job: Any, table: Any, now: int) -> Any:
+        if job.state.terminal:
+            before = replace(job, state=State.PROCESSING, charged=None)
+            table.save(before, lifecycle.advance(before, Cancelled(now))[0])
+        return real(job, table, now)
 
-    patch.setattr(lifecycle, "advance", advance)
+    patch.setattr(submit, "_cancelled", cancelled)
 
 
 @mutant(pair="submit and submit, one key")

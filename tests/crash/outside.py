@@ -45,7 +45,7 @@ class Outside(Upstreams):
     fates: dict[tuple[str, int, int], str] = field(default_factory=dict)
     statuses: list[int] = field(default_factory=list)
     arrived: list[Create] = field(default_factory=list)
-    posts: list[tuple[str, Mapping[str, str], bytes]] = field(default_factory=list)
+    posts: list[tuple[str, Mapping[str, str], bytes, int]] = field(default_factory=list)
     pages: dict[str, bytes] = field(default_factory=dict)
 
     def send(self, request: Request, *, hosts: Any, seconds: float, max_bytes: int) -> Response:
@@ -82,8 +82,9 @@ class Outside(Upstreams):
         assert self.faults is not None
 
         def take() -> Posted:
-            self.posts.append((url, headers, body))
-            return Posted(self.statuses.pop(0) if self.statuses else 204, None)
+            status = self.statuses.pop(0) if self.statuses else 204
+            self.posts.append((url, headers, body, status))
+            return Posted(status, None)
 
         return self.faults.outbound("callback", take, lambda status: Posted(status, None))
 
@@ -99,7 +100,7 @@ class Outside(Upstreams):
         self.arrived.append(Create(upstream, number, fate, self.now()))
         if fate == "429":
             return refusal(429)
-        place = (f"#{number}", 0, before + 1)
+        place = (f"#{number}", 0, round(self.now() * 1000))  # when its attempt was begun: it knows no more of it
         task = Task(f"{upstream}{next(self._numbers)}", upstream, place, {}, self.now() + 10 * (upstream == C), fate)
         self.tasks[task.name] = task
         if upstream == D:

@@ -119,9 +119,9 @@ def busy(stage: Stage) -> None:
 
 @scenario("partial", spoiled=("completed", "failed"))
 def partial(stage: Stage) -> None:
-    """Two pictures of which one fails."""
+    """Three pictures of which one fails."""
     stage.outside.fates[A, 1, 1] = "failed"
-    stage.ask(model="first", count=2, callback_url=CALLBACK, **SMALL)
+    stage.ask(model="first", count=3, callback_url=CALLBACK, **SMALL)
 
 
 @scenario("canceled", "completed")
@@ -200,7 +200,7 @@ def budget(stage: Stage) -> None:
 
 @scenario()
 def library(stage: Stage) -> None:
-    """Pictures that are fetched from elsewhere, a profile of two; a job with one of them; and all is forgotten again."""
+    """A fetched picture and a profile, both forgotten again; another is forgotten before it is looked at."""
     stage.outside.pages.update({f"https://shop.example/{name}.jpg": photo(64, 64) for name in ("mug", "sam", "gone")})
     stage.insist("POST", ASSETS, {"url": "https://shop.example/mug.jpg"})
     stage.insist("POST", PROFILES, {"images": ["https://shop.example/sam.jpg"], "name": "sam"})

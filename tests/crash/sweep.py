@@ -32,8 +32,8 @@ ASKED = frozenset({"submit", "upload"})
 
 @dataclass
 class Found:
-    """What some runs have shown. `wrong`: (where, sentence); `pairs`: (function, call), a call being what botocore sends
-    (`service.Operation`), what goes out (`http.…`), or what IAM must allow for it (`service:Action`)."""
+    """What some runs have shown. `wrong`: (where, sentence); `pairs`: (function, call), where a call is what botocore
+    sends (`service.Operation`), what goes out (`http.…`), or what IAM must allow for it (`service:Action`)."""
 
     points: int = 0
     wrong: list[tuple[str, str]] = field(default_factory=list)
