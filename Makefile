@@ -1,7 +1,8 @@
 # What you can do here; each line calls tools/. Needs Python 3.11 or newer and make, nothing else.
 .DEFAULT_GOAL := help
-.PHONY: help demo up down simulators test check fmt bench build clean
+.PHONY: help demo up down simulators test crash soak check fmt bench build clean
 PYTHON ?= python3
+SEEDS ?= 2000
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\): ## /\1\t/p' Makefile | expand -t 12
@@ -15,6 +16,10 @@ simulators: ## the simulated providers alone, on 127.0.0.1:8600, until interrupt
 	@$(PYTHON) tools/bootstrap.py && .venv/bin/python -m simulators
 test: ## every test, the last ones against a deployed stack
 	@tools/test.sh
+crash: ## every call of a job's life goes wrong, every order of two handlers, and bugs put in on purpose
+	@tools/crash.sh
+soak: ## several faults at once, from SEEDS=2000 seeds
+	@tools/crash.sh soak $(SEEDS)
 check: ## formatting, types, import rules, the template
 	@tools/check.sh
 fmt: ## format and fix

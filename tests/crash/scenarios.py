@@ -168,7 +168,7 @@ def dialect_waits(stage: Stage) -> None:
     stage.ask(path="/v1/images/generations", model="first", size="1024x1024", response_format="url")
 
 
-@scenario(spoiled=("failed",))
+@scenario()
 def at_once(stage: Stage) -> None:
     """The provider's answer is the picture; there is nobody to ask later."""
     stage.ask(model="once", images=[stage.asset], **SMALL)
