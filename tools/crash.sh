@@ -8,5 +8,5 @@ for name in $(compgen -e); do
     case $name in AWS_* | *_API_KEY | *_API_TOKEN) unset "$name" ;; esac
 done
 python3 tools/bootstrap.py || exit 1
-export OPENBLAS_NUM_THREADS=1
+export OPENBLAS_NUM_THREADS=1 PYTHONPATH=tools
 exec .venv/bin/python -m tests.crash "$@"

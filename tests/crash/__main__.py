@@ -2,9 +2,9 @@
 
 python -m tests.crash                    all that must hold: sweep, interleavings, mutants
 python -m tests.crash sweep [SCENARIO…]  every call of every scenario, every fault
-python -m tests.crash orders [PAIR…]     two handlers at once
+python -m tests.crash orders [PAIR…]     two handlers at once; of these pairs, more orders
 python -m tests.crash mutants [NAME…]    whether the harness finds what is wrong
-python -m tests.crash soak [SEEDS [FIRST]]
+python -m tests.crash soak [SEEDS [FIRST]]   several faults at once, and more orders of all pairs
 python -m tests.crash point SCENARIO K KIND   one point in this process, with its log
 """
 
@@ -33,11 +33,11 @@ def main(words: list[str]) -> int:
         case ["sweep", *names]:
             return sweep.main(names)
         case ["orders", *names]:
-            return interleavings.main(names)
+            return interleavings.main(names, interleavings.ALL)
         case ["mutants", *names]:
             return mutants.main(names)
         case ["soak", *numbers]:
-            return soak.main(*map(int, numbers))
+            return max(soak.main(*map(int, numbers)), interleavings.main([], interleavings.ALL))
         case ["point", name, k, kind]:
             return point(name, k, kind)
     print(__doc__)

@@ -5,6 +5,7 @@ place: we may answer a request ourselves, have moto do it, or have moto do it an
 """
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -30,13 +31,16 @@ READS = frozenset({"GetItem", "BatchGetItem", "Query", "GetObject", "HeadObject"
 READS |= {"poll", "list", "fetch"}
 """Calls without an effect."""
 
+KIND = re.compile(rb'"S": ?"([a-z_]+)#')
+"""The kinds of rows that a request is about: how their keys begin."""
+
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Call:
     """The k-th call: who made it (the innermost function), and what it was (`service.Operation`). `first` of its
-    invocation; `new` where this function had not made it before in this run."""
+    invocation; `new` where this function had not made it before in this run, about rows of these kinds."""
 
     k: int
     function: str
@@ -53,6 +57,8 @@ class Call:
         error_before, answer_lost at an AWS read                the SDK reads the same again
         error_before at an AWS write that was not new           the SDK repeats what was never done; once is enough to
             see that it does
+        throttled at an AWS call that was not new               what its caller makes of the refusal has been seen; what
+            is left behind if it gives up, its death before this call shows
         """
         service, _, operation = self.name.partition(".")
         ours, reads = service == "http", operation in READS
@@ -61,7 +67,7 @@ class Call:
             "dies_after": not reads,
             "error_before": ours or (self.new and not reads),
             "answer_lost": ours or not reads,
-            "throttled": True,
+            "throttled": ours or self.new,
         }
         return tuple(kind for kind in KINDS if may[kind])
 
@@ -114,8 +120,9 @@ class Faults:
         if not (self.armed and self.stack.running):  # what a scenario arranges by itself always works
             return None
         function, number = self.stack.running[-1]
-        first, new = number not in self._seen, (function, name) not in self._seen
-        self._seen |= {number, (function, name)}
+        what = function, name, tuple(sorted(set(KIND.findall(self.body))))
+        first, new = number not in self._seen, what not in self._seen
+        self._seen |= {number, what}
         call = Call(len(self.calls), function, name, first, new)
         self.calls.append(call)
         kind = self.ask(call) if self.ask else self.at.get(call.k)

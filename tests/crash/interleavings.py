@@ -23,13 +23,14 @@ from bench.upstreams import A
 from packshot.job import Step
 from tests.crash.faults import Call
 from tests.crash.invariants import broken
-from tests.crash.scenarios import SMALL
+from tests.crash.scenarios import PROFILES, SMALL
 from tests.crash.stage import CALLBACK, JOBS, Ask, Stage, items, stage
 from tests.crash.sweep import PATIENCE, Found, each, forked
+from tests.flow.conftest import photo
 from tests.flow.world import ROOT
 
-LIMIT = 500
-"""Orders of a pair, at most."""
+LIMIT, ALL = 120, 500
+"""Orders of a pair, at most: where changes are checked, and where there is time."""
 
 BESIDES = (b"rate#", b'"key#', b"timing", b"health#", b"secrets-manager", b"kms")
 """Calls about these rows and services meet nobody else's: an order that differs in them alone is the same."""
@@ -238,6 +239,20 @@ def _poor(played: Stage) -> None:
     Books("packshot").grant(played.tenant.account, "topup", -95, "poor", at=1, actor="test")
 
 
+def _profile(played: Stage) -> None:
+    """A profile of one picture, not yet looked at."""
+    played.world.deaf.add("ingest")
+    played.outside.pages["https://shop.example/sam.jpg"] = photo(64, 64)
+    played.insist("POST", PROFILES, {"images": ["https://shop.example/sam.jpg"], "name": "sam"})
+    played.settle()
+
+
+def _forget(played: Stage) -> Callable[[], Any]:
+    """The client deletes it."""
+    (name,) = (str(row.range_key.value)[8:] for row in items() if str(row.range_key.value).startswith("profile#"))
+    return request("DELETE", f"{PROFILES}/{name}")(played)
+
+
 def _nothing(played: Stage) -> None:
     """A fresh start."""
 
@@ -254,6 +269,8 @@ PAIRS = {
         Pair("webhook and webhook", asked("poller", ready=True), webhook, webhook),
         Pair("webhook and cancel", asked("poller", ready=True), webhook, CANCEL, ENDED),
         Pair("poll and poll", asked("poller", ready=True), poll, poll),
+        Pair("poll and cancel", asked("poller", ready=True), poll, CANCEL, ENDED),
+        Pair("look and forget", _profile, message("ingest"), _forget),
         Pair("submit and submit, one key", _nothing, ONE_KEY, ONE_KEY),
         Pair("submit and submit, one job's credits", _poor, request("POST", JOBS, WISH, idempotency_key="a"),
              request("POST", JOBS, WISH, idempotency_key="b")),
@@ -325,14 +342,14 @@ def _changes(turns: list[int], steps: list[tuple[int, bool]]) -> int:
     return sum(before != after and both for before, after, (_, both) in zip(turns, turns[1:], steps[1:], strict=False))
 
 
-def main(names: list[str]) -> int:
+def main(names: list[str], limit: int = LIMIT) -> int:
     """Print what was found; 1 where a promise is broken."""
     out: Any = sys.__stdout__
     began, total = time.monotonic(), Found()
     with stage() as played:
         gc.collect()
         gc.freeze()
-        tasks = [(name, lambda name=name: orders(PAIRS[name], played)) for name in names or PAIRS]  # type: ignore[misc]
+        tasks = [(name, lambda name=name: orders(PAIRS[name], played, limit=limit)) for name in names or PAIRS]  # type: ignore[misc]
         for name, found in each(tasks):
             print(f"{name:36} {found.points:4} orders{'' if found.note else ', not all'}", file=out, flush=True)
             for where, what in found.wrong:

@@ -20,8 +20,9 @@ C, D = "aiphotogenerator", "photoroom"
 ROUTES: Mapping[str, tuple[str, int]] = {**MODELS, C: ("flux-2", 50_000), D: ("v2/edit", 20_000)}
 """What each calls its model, and its price in micro US dollars."""
 
-NEVER, EARLY, OVERTAKEN = "never", "early", "told too late"
-"""More fates: taken and never done; done and told before the create is answered. The last is the benchmark's."""
+NEVER, EARLY, NOWHERE, OVERTAKEN = "never", "early", "nowhere", "told too late"
+"""More fates: taken and never done; done and told before the create is answered; done, and the picture cannot be
+fetched. The last is the benchmark's."""
 
 TOLD_BY_LIST, TOLD_BY_WEBHOOK = frozenset({A}), frozenset({A, B})
 """Who finds a request again whose create was never answered."""
@@ -69,7 +70,10 @@ class Outside(Upstreams):
         def look() -> bytes:
             if url in self.pages:
                 return self.pages[url]
-            self.tasks[url.rpartition("/")[2].removesuffix(".png")].fetched = True
+            task = self.tasks[url.rpartition("/")[2].removesuffix(".png")]
+            if any(fate == NOWHERE for _, place, fate in self.creates if place == task.place):
+                raise FetchFailed("url_status", 404)
+            task.fetched = True
             return PICTURE
 
         try:

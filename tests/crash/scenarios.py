@@ -11,7 +11,7 @@ from bench.upstreams import A
 from packshot.aws.books import Books
 from packshot.aws.poller import Lease
 from packshot.job import Step
-from tests.crash.outside import EARLY, NEVER
+from tests.crash.outside import EARLY, NEVER, NOWHERE
 from tests.crash.stage import CALLBACK, ENDPOINT, JOBS, Stage
 from tests.flow.conftest import photo
 
@@ -22,23 +22,25 @@ SMALL: dict[str, Any] = {"width": 512, "height": 512, "format": "jpg"}
 
 @dataclass(frozen=True)
 class Scenario:
-    """One of them. `spoiled`: how jobs may end besides, once something went wrong."""
+    """One of them. `spoiled`: how jobs may end besides, once something went wrong. `cut`: whose calls go wrong (empty:
+    everybody's), where what the others do here is a scenario of its own."""
 
     name: str
     play: Play
     ends: frozenset[str]
     spoiled: frozenset[str]
+    cut: frozenset[str]
 
 
 SCENARIOS: dict[str, Scenario] = {}
 
 
-def scenario(*ends: str, spoiled: tuple[str, ...] = ()) -> Callable[[Play], Play]:
+def scenario(*ends: str, spoiled: str = "", cut: str = "") -> Callable[[Play], Play]:
     """Put a function on the list."""
 
     def put(play: Play) -> Play:
         name, ended = play.__name__, frozenset(ends or ("completed",))
-        SCENARIOS[name] = Scenario(name, play, ended, frozenset(spoiled))
+        SCENARIOS[name] = Scenario(name, play, ended, frozenset(spoiled.split()), frozenset(cut.split()))
         return play
 
     return put
@@ -62,7 +64,7 @@ def polled(stage: Stage) -> None:
     stage.ask(model="polled", **SMALL)
 
 
-@scenario()
+@scenario(cut="dispatch relay poll sweep")
 def webhook_lost(stage: Stage) -> None:
     """The provider says so, but nobody hears it: the poller does."""
     stage.outside.fates[A, 0, 1] = "webhook lost"
@@ -76,14 +78,14 @@ def webhook_late(stage: Stage) -> None:
     stage.ask(model="both", callback_url=CALLBACK, **SMALL)
 
 
-@scenario()
+@scenario(cut="dispatch provider_webhook relay ingest")
 def webhook_early(stage: Stage) -> None:
     """The provider says so before its answer to the create has been written down."""
     stage.outside.fates[A, 0, 1] = EARLY
     stage.ask(model="first", **SMALL)
 
 
-@scenario()
+@scenario(cut="dispatch poll sweep")
 def poller_dies(stage: Stage) -> None:
     """Nobody hears of the picture, and the poller that was started never runs: the sweep finds it."""
     stage.outside.fates[A, 0, 1] = "webhook lost"
@@ -93,7 +95,7 @@ def poller_dies(stage: Stage) -> None:
     stage.world.deaf.clear()
 
 
-@scenario()
+@scenario(cut="poll sweep")
 def two_pollers(stage: Stage) -> None:
     """A second poller of the same lane runs beside the first."""
     stage.outside.fates[A, 0, 1] = "webhook lost"
@@ -105,26 +107,27 @@ def two_pollers(stage: Stage) -> None:
 
 @scenario()
 def next_route(stage: Stage) -> None:
-    """The first provider fails, the next one makes the picture."""
+    """The first provider fails, the next one makes the picture; the account may spend so much in a month."""
+    Books("packshot").change(stage.tenant.account, {"cap_credits": 50, "cap_micro_usd": 10_000_000})
     stage.outside.fates[A, 0, 1] = "failed"
     stage.ask(model="both", callback_url=CALLBACK, **SMALL)
 
 
-@scenario()
+@scenario(cut="dispatch relay poll sweep")
 def busy(stage: Stage) -> None:
     """The provider has no room, and then it has."""
     stage.outside.fates[A, 0, 1] = "429"
     stage.ask(model="first", **SMALL)
 
 
-@scenario("partial", spoiled=("completed", "failed"))
+@scenario("partial", spoiled="completed failed", cut="relay dispatch provider_webhook ingest callback")
 def partial(stage: Stage) -> None:
     """Three pictures of which one fails."""
     stage.outside.fates[A, 1, 1] = "failed"
     stage.ask(model="first", count=3, callback_url=CALLBACK, **SMALL)
 
 
-@scenario("canceled", "completed")
+@scenario("canceled", "completed", cut="submit relay dispatch provider_webhook callback")
 def cancel_running(stage: Stage) -> None:
     """Its caller gives up while the provider works; the provider does not hear of it in time."""
     asked = stage.ask(model="first", callback_url=CALLBACK, **SMALL)
@@ -132,7 +135,7 @@ def cancel_running(stage: Stage) -> None:
     stage.cancel(asked)
 
 
-@scenario("canceled", "completed")
+@scenario("canceled", "completed", cut="submit relay dispatch ingest")
 def cancel_delivered(stage: Stage) -> None:
     """Its caller gives up when the picture is there and nobody has brought it home."""
     asked = stage.ask(model="first", **SMALL)
@@ -140,7 +143,14 @@ def cancel_delivered(stage: Stage) -> None:
     stage.cancel(asked)
 
 
-@scenario("failed")
+@scenario(spoiled="failed", cut="relay ingest dispatch")
+def unreachable(stage: Stage) -> None:
+    """The provider says where the picture is, and it is not there: the next one makes it, the first has its money."""
+    stage.outside.fates[A, 0, 1] = NOWHERE
+    stage.ask(model="both", **SMALL)
+
+
+@scenario("failed", spoiled="completed", cut="relay dispatch poll sweep callback")
 def deadline(stage: Stage) -> None:
     """The provider takes it and is never heard of again."""
     stage.outside.fates[A, 0, 1] = NEVER
@@ -154,7 +164,7 @@ def upload(stage: Stage) -> None:
     stage.upload(f"inbox/{stage.tenant.account}/nothing/red box.jpg", photo(64, 64), good=False)
 
 
-@scenario()
+@scenario(cut="submit relay callback sweep")
 def receiver_down(stage: Stage) -> None:
     """Who is to be called back is away at first; an endpoint hears of it too."""
     stage.insist("POST", "/packshot/v1/callback-endpoints", {"url": ENDPOINT})
@@ -162,19 +172,27 @@ def receiver_down(stage: Stage) -> None:
     stage.ask(model="first", callback_url=CALLBACK, **SMALL)
 
 
-@scenario(spoiled=("canceled", "failed"))
+@scenario(cut="callback")
+def receiver_gone(stage: Stage) -> None:
+    """An endpoint says that it is gone for good."""
+    stage.insist("POST", "/packshot/v1/callback-endpoints", {"url": ENDPOINT})
+    stage.outside.statuses[:] = [410] * 20
+    stage.ask(model="once", images=[stage.asset], **SMALL)
+
+
+@scenario(spoiled="canceled failed", cut="submit relay dispatch ingest")
 def dialect_waits(stage: Stage) -> None:
     """A vendor's client holds its connection until the picture is there."""
     stage.ask(path="/v1/images/generations", model="first", size="1024x1024", response_format="url")
 
 
-@scenario()
+@scenario(cut="relay dispatch ingest")
 def at_once(stage: Stage) -> None:
     """The provider's answer is the picture; there is nobody to ask later."""
     stage.ask(model="once", images=[stage.asset], **SMALL)
 
 
-@scenario()
+@scenario(cut="submit relay render")
 def channels(stage: Stage) -> None:
     """The studio makes what marketplaces want."""
     stage.ask(model="studio", images=[stage.asset], seed=1, channels=["amazon", "ebay"])
@@ -188,14 +206,6 @@ def twins(stage: Stage) -> None:
     stage.ask(**wish)
     stage.run(120)
     stage.ask(**wish)
-
-
-@scenario()
-def budget(stage: Stage) -> None:
-    """The account may spend so much in a month; of two pictures one fails."""
-    Books("packshot").change(stage.tenant.account, {"cap_credits": 50, "cap_micro_usd": 10_000_000})
-    stage.outside.fates[A, 0, 1] = "failed"
-    stage.ask(model="both", callback_url=CALLBACK, **SMALL)
 
 
 @scenario()
@@ -223,7 +233,7 @@ def own_key(stage: Stage) -> None:
     stage.insist("DELETE", f"{OWN_KEYS}/{A}")
 
 
-@scenario()
+@scenario(spoiled="canceled", cut="submit query check callback")
 def questions(stage: Stage) -> None:
     """A studio job is made, and then all is asked about it that can be asked; that it be cancelled comes too late."""
     asked = stage.ask(model="studio", images=[stage.asset], preset="amazon", seed=1, callback_url=CALLBACK, **SMALL)
@@ -234,6 +244,7 @@ def questions(stage: Stage) -> None:
         stage.insist("POST", "/packshot/v1/checks", {"image": stage.asset, "channels": ["amazon"]})
     stage.insist("GET", JOBS)
     stage.insist("GET", "/packshot/v1/account")
+    stage.insist("GET", "/v1/phota/webhook-secret", headers={"x-api-key": stage.tenant.key})
     stage.cancel(asked)
 
 
@@ -246,3 +257,12 @@ def renewal(stage: Stage) -> None:
     stage.run(70)
     books.change(account, {"allowance": None, "renews": None})
     stage.run(32 * 86_400)
+
+
+@scenario(cut="reconcile")
+def night(stage: Stage) -> None:
+    """The books are read, a quarter of an hour apart, until all are."""
+    stage.ask(model="once", images=[stage.asset], **SMALL)
+    for _ in range(4):
+        stage.run(900)
+        stage.invoke("reconcile")

@@ -5,14 +5,14 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from tests.architecture.test_template import named, of
+from tests.architecture.template.reading import named, template
 from tests.flow.world import Message, World
 
 
 @cache
 def hidden() -> dict[str, int]:
     """Seconds for which a queue keeps a message to who received it, from the template."""
-    queues = of("AWS::SQS::Queue")
+    queues = template().queues
     return {
         name.removesuffix("Queue").lower(): queue["VisibilityTimeout"]
         for name, queue in queues.items()
@@ -23,7 +23,7 @@ def hidden() -> dict[str, int]:
 @cache
 def tries() -> dict[str, int]:
     """How often a queue hands out a message before its dead-letter queue gets it, from the template."""
-    queues = of("AWS::SQS::Queue")
+    queues = template().queues
     return {
         name.removesuffix("Queue").lower(): queue["RedrivePolicy"]["maxReceiveCount"]
         for name, queue in queues.items()

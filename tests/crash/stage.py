@@ -54,8 +54,8 @@ WAYS: Mapping[str, tuple[str, ...]] = {
 }
 """Models that only exist here, and who makes them, in order."""
 
-SWEEP, LIMIT, STREAM_TRIES = 60.0, 6 * 3600.0, 10
-"""Seconds between sweeps; seconds after which whatever still moves is stuck; tries of a batch."""
+SWEEP, LIMIT, STREAM_TRIES = 60.0, 400, 10
+"""Seconds between sweeps; moments after which whatever still moves is stuck (none needs 100); tries of a batch."""
 
 GRACE, SOON = sweep.GRACE_MS / 1000, sweep.SOON_MS / 1000
 
@@ -86,7 +86,6 @@ class Stage:
     asks: list[Ask] = field(default_factory=list)
     dead: list[Message] = field(default_factory=list)
     stuck: bool = False
-    extra: Callable[["Stage"], Iterator[str]] | None = None
     _events: list[tuple[float, int, Callable[[], None]]] = field(default_factory=list)
     _order: Iterator[int] = field(default_factory=count)
     _sweep_at: float = 0.0
@@ -133,6 +132,11 @@ class Stage:
             if answer is not None and answer.status < 500:
                 return answer
         return None
+
+    def invoke(self, function: str) -> None:
+        """What a clock starts; if it fails, it is started again at the next turn."""
+        with contextlib.suppress(Killed, Exception):
+            self.world.invoke(function, {})
 
     def cancel(self, asked: Ask) -> None:
         """Give up what was asked for."""
@@ -190,16 +194,13 @@ class Stage:
 
     def quiet(self) -> None:
         """Until nothing moves any more."""
-        end = self.world.clock.now + LIMIT
-        while True:
+        for _ in range(LIMIT):
             self.settle()
             when = self._next()
             if when is None:
                 return
-            if when > end:
-                self.stuck = True
-                return
             self._reach(when)
+        self.stuck = True
 
     def settle(self) -> None:
         """Everything that can happen now."""
@@ -230,8 +231,7 @@ class Stage:
             heapq.heappop(self._events)[2]()
         if self._sweep_at == when:
             self._swept = int(when // SWEEP)
-            with contextlib.suppress(Killed, Exception):  # the next one comes in a minute
-                self.world.invoke("sweep", {})
+            self.invoke("sweep")
 
     def _one(self) -> bool:
         if self._relay():

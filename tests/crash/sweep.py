@@ -119,16 +119,19 @@ class Explorer:
             wrong = whole(self.played, self.scenario)
         except BaseException:  # noqa: BLE001
             wrong = [f"the run broke: {traceback.format_exc(limit=-6)}"]
-        pairs = {(call.function, call.name) for call in faults.calls} | faults.used
+        pairs = {(call.function, call.name) for call in faults.calls if self._cuts(call.function)} | faults.used
         mine = Found(1, [(f"{self.scenario.name} {self._where}".strip(), one) for one in wrong], pairs)
         if self._pipe is not None:
             leave(self._pipe, lambda: mine)
         self.found.add(mine)
         return self.found
 
+    def _cuts(self, function: str) -> bool:
+        return not self.scenario.cut or function in self.scenario.cut
+
     def _branch(self, call: Call) -> str | None:
         for kind in call.kinds:
-            if (self.stop and self.found.wrong) or not self.wanted(call, kind):
+            if (self.stop and self.found.wrong) or not self.wanted(call, kind) or not self._cuts(call.function):
                 continue
             reads, writes = os.pipe()
             pid = os.fork()

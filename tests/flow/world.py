@@ -7,11 +7,13 @@ nothing moves any more, so a job's whole life takes milliseconds and is the same
 import base64
 import hashlib
 import json
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from importlib import import_module, reload
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -53,6 +55,28 @@ QUEUES = {"dispatch": "dispatch", "render": "render", "ingest": "ingest", "callb
 
 
 SAME = Fidelity(silhouette=1.0, colour_delta_e=0.0, light_change=0.0, colour_moved=0.0, marks=1.0, scale=1.0, found=1.0)
+
+
+def behind(method: str, path: str) -> str:
+    """The function that the template's routes give a request to: the most exact of those that fit."""
+    for key, pattern, function in _routes():
+        if key in (method, "$default") and pattern.fullmatch(path):
+            return function
+    raise LookupError(path)
+
+
+@cache
+def _routes() -> list[tuple[str, re.Pattern[str], str]]:
+    written = re.findall(
+        r'RouteKey: "(\S+?)(?: (\S+))?", Target: !Sub "integrations/\$\{(\w+)Integration\}"',
+        (ROOT / "template.yaml").read_text(),
+    )
+    written.sort(key=lambda one: (one[0] == "$default", "+" in one[1], one[1].count("{")))
+    return [
+        (method, re.compile(re.sub(r"\{\w+\}", "[^/]+", path.replace("{proxy+}", ".*")) or ".*"),
+         re.sub(r"(?<!^)(?=[A-Z])", "_", target).lower())
+        for method, path, target in written
+    ]  # fmt: skip
 
 
 class Killed(BaseException):
@@ -138,12 +162,7 @@ class World:
         if path.startswith("/hooks/"):
             names = ("provider", "account", "job", "call", "attempt", "token")
             event["pathParameters"] = dict(zip(names, path.split("/")[2:], strict=False))
-            name = "provider_webhook"
-        elif path == "/packshot/v1/checks" and method == "POST":
-            name = "check"
-        else:
-            name = "query" if method in ("GET", "HEAD") else "submit"
-        reply = self.invoke(name, event)
+        reply = self.invoke(behind(method, path), event)
         text = reply.get("body") or ""
         return SimpleNamespace(
             status=reply["statusCode"],
