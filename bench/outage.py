@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from bench.storm import Storm, items, open_jobs, quick_table
+from bench.storm import Storm, items, open_jobs
 from bench.upstreams import FATES, MODELS, A, B, Upstreams
 from packshot import catalog
 from packshot.aws import clients, rows
@@ -108,7 +108,7 @@ def run(number: int = JOBS, *, share: float = SHARE, worse: float = 0.0, seed: i
 @contextlib.contextmanager
 def shop(upstreams: Upstreams, ids: random.Random) -> Iterator[World]:
     """The world at `BEGIN`, with one model more: `MODEL`, made by both upstreams, A first."""
-    with pytest.MonkeyPatch.context() as patch, quick_table():
+    with pytest.MonkeyPatch.context() as patch:
         for name, value in AWS.items():
             patch.setenv(name, value)
         clients._client.cache_clear()

@@ -31,8 +31,8 @@ READS = frozenset({"GetItem", "BatchGetItem", "Query", "GetObject", "HeadObject"
 READS |= {"poll", "list", "fetch"}
 """Calls without an effect."""
 
-KIND = re.compile(rb'"S": ?"([a-z_]+)#')
-"""The kinds of rows that a request is about: how their keys begin."""
+KIND = re.compile(rb'"S": ?"([a-z_]+)#|"QueueUrl": ?"([^"]+)"|\\"type\\": ?\\"([^"]+)')
+"""What a request is about: kinds of rows, by how their keys begin, or a queue and what kind of message."""
 
 T = TypeVar("T")
 
@@ -40,7 +40,7 @@ T = TypeVar("T")
 @dataclass(frozen=True)
 class Call:
     """The k-th call: who made it (the innermost function), and what it was (`service.Operation`). `first` of its
-    invocation; `new` where this function had not made it before in this run, about rows of these kinds."""
+    invocation; `new` where this function had not made it before in this run about the same kind of thing."""
 
     k: int
     function: str

@@ -243,7 +243,7 @@ def _profile(played: Stage) -> None:
     """A profile of one picture, not yet looked at."""
     played.world.deaf.add("ingest")
     played.outside.pages["https://shop.example/sam.jpg"] = photo(64, 64)
-    played.insist("POST", PROFILES, {"images": ["https://shop.example/sam.jpg"], "name": "sam"})
+    played.insist("POST", PROFILES, {"images": ["https://shop.example/sam.jpg"]})
     played.settle()
 
 

@@ -213,7 +213,7 @@ def library(stage: Stage) -> None:
     """A fetched picture and a profile, both forgotten again; another is forgotten before it is looked at."""
     stage.outside.pages.update({f"https://shop.example/{name}.jpg": photo(64, 64) for name in ("mug", "sam", "gone")})
     stage.insist("POST", ASSETS, {"url": "https://shop.example/mug.jpg"})
-    stage.insist("POST", PROFILES, {"images": ["https://shop.example/sam.jpg"], "name": "sam"})
+    stage.insist("POST", PROFILES, {"images": ["https://shop.example/sam.jpg"]})
     stage.run(60)
     for path in (ASSETS, PROFILES):
         listed = stage.insist("GET", path)

@@ -29,6 +29,7 @@ from packshot.fidelity import Fidelity
 from packshot.picture import Picture
 from packshot.steps import faithful
 from tests.flow import asl
+from tests.quick import quick_table
 from tests.table import SCHEMA
 
 ROOT = Path(__file__).parents[2]
@@ -333,7 +334,7 @@ def world(monkeypatch: Any, egress: Callable[..., Any], *, wired: bool = False) 
     take hours: every one is `SAME`, until a test gives `made.fidelity` another value, or `None` for the real look.
     `wired`: somebody else answers what botocore sends to SQS, Step Functions and EventBridge."""
     clock = Clock()
-    with mock_aws():
+    with mock_aws(), quick_table():
         made = World(clock)
         boto3.client("dynamodb", REGION).create_table(TableName="packshot", **SCHEMA)
         for bucket in ("uploads", "outputs"):

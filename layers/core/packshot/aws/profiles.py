@@ -66,9 +66,9 @@ class ProfileTable:
         except Refused:
             return
 
-    def delete(self, account: str, profile_id: str) -> int:
-        """Forget the profile; how many pictures it had. Raises CallerError `not_found`."""
-        return int(rows.unpack(remove(self._db.delete_item, self._table, _key(account, profile_id))).get("images", 0))
+    def delete(self, account: str, profile_id: str) -> None:
+        """Forget the profile. Raises CallerError `not_found`."""
+        remove(self._db.delete_item, self._table, _key(account, profile_id))
 
     def count(self, account: str) -> None:
         """Raise CallerError when the account has all that it may have."""

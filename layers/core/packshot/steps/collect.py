@@ -26,9 +26,6 @@ from packshot.wishes import (
     Wish,
 )
 
-MOST_PICTURES = 50
-"""Of one profile."""
-
 
 class Presets(Protocol):
     """Presets that accounts made."""
@@ -43,7 +40,8 @@ class Profiles(Protocol):
     """Profile rows."""
 
     def put(self, account: str, profile: Profile, sources: tuple[str, ...]) -> None: ...
-    def delete(self, account: str, profile_id: str) -> int: ...
+    def get(self, account: str, profile_id: str) -> Profile | None: ...
+    def delete(self, account: str, profile_id: str) -> None: ...
     def count(self, account: str) -> None: ...
 
 
@@ -101,9 +99,7 @@ def collect(wish: Wish, principal: Principal, *, room: Cabinet) -> Answer | None
             room.profiles.put(account, profile, images)
             return profile
         case DeleteProfile(id):
-            known = room.profiles.delete(account, id)  # 0 where an earlier try's answer was lost
-            for number in range(known or MOST_PICTURES):
-                room.keeper.uploads.delete(profile_key(account, id, number))
+            _forget_profile(account, id, room)
         case ChangeAccount(models):
             room.settings.choose(account, _chosen(dict(models)))
             return None  # the account, as it now stands, is the answer
@@ -118,6 +114,20 @@ def collect(wish: Wish, principal: Principal, *, room: Cabinet) -> Answer | None
         case _:
             return None
     return Done()
+
+
+def _forget_profile(account: str, profile_id: str, room: Cabinet) -> None:
+    """The pictures first: a crash leaves a profile that can be deleted again, never faces that nothing names."""
+    profile = room.profiles.get(account, profile_id)
+    if profile is None:
+        raise not_found()
+    keys = [profile_key(account, profile_id, number) for number in range(profile.images)]
+    for key in keys:
+        room.keeper.uploads.delete(key)
+    room.profiles.delete(account, profile_id)
+    if profile.state == "validating":  # whoever looks at it may have put one back until its row was gone
+        for key in keys:
+            room.keeper.uploads.delete(key)
 
 
 def _put_preset(wish: PutPreset, account: str, room: Cabinet) -> Preset:

@@ -24,6 +24,9 @@ SECONDS = 20
 PATIENCE = 3
 """How often an address that may yet answer is tried."""
 
+MOST_PICTURES = 50
+"""Of one profile, as the API takes them."""
+
 
 class Assets(Protocol):
     """Asset rows."""
@@ -106,6 +109,8 @@ def _profile(account: str, profile_id: str, room: Librarian, *, patient: bool) -
     Of a profile that was deleted meanwhile nothing stays.
     """
     sources = room.profiles.sources(account, profile_id)
+    if not sources:  # deleted: whoever looked before us may have died with pictures put
+        _forget(account, profile_id, MOST_PICTURES, room)
     for number, url in enumerate(sources):
         try:
             picture = decode(room.http.fetch(url, hosts=None, seconds=SECONDS, max_bytes=MAX_UPLOAD))
@@ -119,10 +124,14 @@ def _profile(account: str, profile_id: str, room: Librarian, *, patient: bool) -
     if sources:
         room.profiles.settle(account, profile_id, "ready", len(sources), "")
     if sources and not room.profiles.sources(account, profile_id):
-        for number in range(len(sources)):
-            room.uploads.delete(profile_key(account, profile_id, number))
+        _forget(account, profile_id, len(sources), room)
     elif sources:
         observe.log("profile ready", account=account, profile=profile_id, images=len(sources))
+
+
+def _forget(account: str, profile_id: str, images: int, room: Librarian) -> None:
+    for number in range(images):
+        room.uploads.delete(profile_key(account, profile_id, number))
 
 
 def _small(picture: Picture, side: int, quality: int) -> bytes:
