@@ -20,16 +20,16 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 from unittest import mock
 
-import boto3
 from moto import mock_aws
 from moto.dynamodb.models import dynamodb_backends
 
 from packshot import studio
+from packshot.aws import clients, queues
 from packshot.fidelity import Fidelity
 from packshot.picture import Picture
 from packshot.steps import faithful
 from tests.flow import asl
-from tests.quick import quick_table
+from tests.quick import quick_moto
 from tests.table import SCHEMA
 
 ROOT = Path(__file__).parents[2]
@@ -74,7 +74,7 @@ def _routes() -> list[tuple[str, re.Pattern[str], str]]:
     )
     written.sort(key=lambda one: (one[0] == "$default", "+" in one[1], one[1].count("{")))
     return [
-        (method, re.compile(re.sub(r"\{\w+\}", "[^/]+", path.replace("{proxy+}", ".*")) or ".*"),
+        (method, re.compile(re.sub(r"\{\w+\}", "[^/]+", path.replace("{proxy+}", ".*")) or ".*", re.DOTALL),
          re.sub(r"(?<!^)(?=[A-Z])", "_", target).lower())
         for method, path, target in written
     ]  # fmt: skip
@@ -334,13 +334,13 @@ def world(monkeypatch: Any, egress: Callable[..., Any], *, wired: bool = False) 
     take hours: every one is `SAME`, until a test gives `made.fidelity` another value, or `None` for the real look.
     `wired`: somebody else answers what botocore sends to SQS, Step Functions and EventBridge."""
     clock = Clock()
-    with mock_aws(), quick_table():
+    with mock_aws(), quick_moto():
         made = World(clock)
-        boto3.client("dynamodb", REGION).create_table(TableName="packshot", **SCHEMA)
+        clients.client("dynamodb").create_table(TableName="packshot", **SCHEMA)
         for bucket in ("uploads", "outputs"):
-            boto3.client("s3", REGION).create_bucket(Bucket=bucket)
-        boto3.client("events", REGION).create_event_bus(Name="packshot")
-        key = boto3.client("kms", REGION).create_key()["KeyMetadata"]["KeyId"]
+            clients.client("s3").create_bucket(Bucket=bucket)
+        clients.client("events").create_event_bus(Name="packshot")
+        key = clients.client("kms").create_key()["KeyMetadata"]["KeyId"]
         for name, value in {
             "TABLE_NAME": "packshot",
             "UPLOADS_BUCKET": "uploads",
@@ -386,8 +386,6 @@ def _own_services(monkeypatch: Any, made: World) -> None:
     def put_events(**asked: Any) -> dict[str, int]:
         made.tell(asked["Entries"])
         return {"FailedEntryCount": 0}
-
-    from packshot.aws import clients, queues
 
     def send(self: Any, body: Mapping[str, Any], *, group: str, delay: int = 0) -> None:
         made.send(self._url, json.loads(json.dumps(body)), delay)

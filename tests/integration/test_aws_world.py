@@ -22,7 +22,7 @@ from packshot.brief import Brief, Image
 from packshot.facts import Accepted, Cancelled, Delivered, Fact, Ingested, Intended, Refused
 from packshot.job import Attempt, Call, Credits, Failure, Job, Output, Route, State
 from packshot.lifecycle import advance
-from tests.quick import quick_table
+from tests.quick import quick_moto
 from tests.table import SCHEMA, size_of
 
 TABLE, NOW = "packshot-test", 1_770_000_000_000
@@ -115,7 +115,7 @@ class World:
 def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     monkeypatch.setenv("AWS_REGION", "eu-central-1")
     monkeypatch.setattr(botocore.endpoint, "time", SimpleNamespace(sleep=lambda seconds: None))
-    with mock_aws(), quick_table():
+    with mock_aws(), quick_moto():
         db = clients.client("dynamodb")
         create_table()
         made = World(JobTable(TABLE), AccountTable(TABLE), Books(TABLE))

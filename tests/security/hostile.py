@@ -9,7 +9,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -320,3 +320,9 @@ MEASURED: dict[str, tuple[Made, str]] = {
         partial(bmp, 96, -(2**31)), "too_large"),
     "bmp: cut off": (lambda: saved(product(), "BMP")[:-500], "truncated"),
 }  # fmt: skip
+
+
+@cache
+def made(name: str) -> bytes:
+    """A file, made once: some take seconds."""
+    return FILES[name][0]()

@@ -13,7 +13,7 @@ from packshot.steps import inputs
 from tests.flow.conftest import Net, Tenant, net, photo, stack, tenant
 from tests.flow.test_jobs import JOBS, job, ready
 from tests.flow.world import Message, World
-from tests.security.hostile import EVIL, FILES, PLACE
+from tests.security.hostile import EVIL, FILES, PLACE, made
 
 __all__ = ["net", "stack", "tenant"]
 
@@ -82,7 +82,7 @@ def test_what_is_refused_is_refused_at_every_door(
     stack: World, net: Net, tenant: Tenant, judged: list[int], door: str
 ) -> None:
     for name in REFUSED:
-        data, verdict = FILES[name][0](), FILES[name][1]
+        data, verdict = made(name), FILES[name][1]
         judged.clear()
         image = DOORS[door](stack, net, tenant, data)
         taken = stack.api("POST", JOBS, {**WISH, "images": [image]}, key=tenant.key)
@@ -100,7 +100,7 @@ def test_nothing_hidden_goes_on_to_a_provider_or_comes_back(
     stack: World, net: Net, tenant: Tenant, judged: list[int], door: str
 ) -> None:
     for number, name in enumerate(CARRIED):
-        data = FILES[name][0]()
+        data = made(name)
         assert any(mark in data for mark in (*EVIL, *PLACE))
         image = DOORS[door](stack, net, tenant, data)
         taken = stack.api("POST", JOBS, {**WISH, "images": [image]}, key=tenant.key)

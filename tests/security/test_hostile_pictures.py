@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from packshot import picture
-from tests.security.hostile import EVIL, FILES, MEASURED, PLACE
+from tests.security.hostile import EVIL, FILES, MEASURED, PLACE, made
 
 ROOT = Path(__file__).parents[2]
 MOST_MB, MOST_SECONDS = 600, 2.0
 ALL = {**FILES, **MEASURED}
-TWO_IN_ONE = [name for name in FILES if FILES[name][1] == "taken" and any(mark in FILES[name][0]() for mark in EVIL)]
+TWO_IN_ONE = [name for name in FILES if FILES[name][1] == "taken" and any(mark in made(name) for mark in EVIL)]
 PLACED = [name for name in FILES if name.endswith("a place")]
 
 
@@ -65,7 +65,7 @@ def test_nothing_that_hung_on_a_picture_is_in_our_copy(taken_in: dict[str, dict[
 
 @pytest.mark.parametrize("name", PLACED)
 def test_the_places_are_there_to_be_found(name: str) -> None:
-    data = FILES[name][0]()
+    data = made(name)
     assert {b"53.5511", b"CANARY", b"SECRETCAMERA"} <= {mark for mark in PLACE if mark in data}
 
 
