@@ -18,7 +18,7 @@ test: ## every test, the last ones against a deployed stack
 	@tools/test.sh
 crash: ## every call of a job's life goes wrong, every order of two handlers, and bugs put in on purpose
 	@tools/crash.sh
-soak: ## several faults at once, from SEEDS=2000 seeds
+soak: ## the same for longer: several faults at once from SEEDS=2000 seeds, more orders, a ledger of 3,000 steps
 	@tools/crash.sh soak $(SEEDS)
 check: ## formatting, types, import rules, the template
 	@tools/check.sh

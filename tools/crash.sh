@@ -9,4 +9,7 @@ for name in $(compgen -e); do
 done
 python3 tools/bootstrap.py || exit 1
 export OPENBLAS_NUM_THREADS=1 PYTHONPATH=tools
+if [[ ${1:-} == soak ]]; then
+    PACKSHOT_SOAK=1 .venv/bin/pytest -q tests/integration/test_aws_ledger.py || exit 1
+fi
 exec .venv/bin/python -m tests.crash "$@"

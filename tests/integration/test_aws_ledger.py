@@ -1,5 +1,7 @@
 """The ledger as a state machine: whatever happens in whatever order, the books are right."""
 
+import os
+
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -16,6 +18,9 @@ from packshot.job import Credits, Job
 from tests.integration.test_aws_world import NOW, TABLE, World, cancel, claim, create_table, finish, lose, world
 
 __all__ = ["world"]
+
+RUNS, STEPS = (100, 30) if "PACKSHOT_SOAK" in os.environ else (12, 12)
+"""How many lives of an account, of how many steps: more with `make soak`."""
 
 
 class Ledger(RuleBasedStateMachine):
@@ -75,8 +80,8 @@ def test_the_ledger_holds_whatever_happens(world: World) -> None:
     run_state_machine_as_test(
         Ledger,
         settings=settings(
-            max_examples=12,
-            stateful_step_count=12,
+            max_examples=RUNS,
+            stateful_step_count=STEPS,
             deadline=None,
             suppress_health_check=list(HealthCheck),
             database=None,
