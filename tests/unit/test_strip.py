@@ -304,6 +304,28 @@ def test_chunks_that_are_longer_than_they_need_are_cut() -> None:
     assert CANARY not in clean and seen(clean) == seen(moving) and stripped(clean) == clean
 
 
+def test_what_our_decoder_reads_behind_the_pixels_stays_there() -> None:
+    for data, late in (
+        (saved(scene("L"), "PNG"), chunk(b"tRNS", b"\0\x80")),
+        (saved(scene("P"), "PNG"), chunk(b"tRNS", bytes(range(250)))),
+        (saved(scene(), "PNG"), chunk(b"iCCP", b"a\0\0" + zlib.compress(SRGB))),
+    ):
+        dirty = data[:-12] + chunk(b"tEXt", b"Place\0" + CANARY) + late + HTML
+        clean = stripped(dirty)
+        assert clean == data[:-12] + late + data[-12:] and seen(clean) == seen(dirty)
+        cut = data[:-12] + late[:-2]
+        assert stripped(cut) == clean and seen(cut) == seen(clean)
+
+
+def test_a_webp_says_what_it_has() -> None:
+    data = saved(scene("RGBA"), "WEBP", icc_profile=SRGB)
+    for turn, xmp, flags in ((1, b"", 0x30), (1, XMP, 0x30), (6, XMP, 0x38)):
+        assert stripped(with_webp(data, camera(turn), xmp))[20] == flags
+    labelled = provenance.label("composite").encode()
+    clean = stripped(with_webp(data, camera(6), labelled))
+    assert clean[20] == 0x3C and Image.open(io.BytesIO(clean)).info["xmp"] == labelled
+
+
 def test_a_moving_picture_still_moves_for_the_decoder_to_refuse() -> None:
     for kind in ("PNG", "WEBP"):
         data = hostile.moving(kind)
@@ -324,7 +346,7 @@ def test_an_animation_of_one_frame_is_a_still_picture() -> None:
 
 def test_words_that_end_a_scan_too_early_do_not_bring_back_what_a_decoder_lost() -> None:
     """The scan is over at its first marker: what would go on behind it stays lost, the rest is as grey as before."""
-    data = saved(scene(), "JPEG", restart_marker_blocks=2)
+    data = hostile.noise("JPEG", quality=95, restart_marker_blocks=2)
     for at in (data.index(b"\xff\xd1"), data.index(b"\xff\xd3") + 5):
         dirty = data[:at] + segment(0xE1, CANARY) + data[at:]
         clean = stripped(dirty)

@@ -52,7 +52,7 @@ _EXIF, _XMP = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
 
 
 _CUT_OFF = b"\xff\xfe\xff\xff"
-"""A comment that is not there: it stands for what was cut off behind a scan and is no part of the picture."""
+"""A comment that is not there: it stands for whatever was cut off behind a scan."""
 
 
 def _jpeg(data: bytes) -> Pieces | None:
@@ -73,7 +73,7 @@ def _jpeg(data: bytes) -> Pieces | None:
             break
         end = at + max(2, int.from_bytes(view[at : at + 2], "big"))
         if end > len(data):
-            kept.append(view[start:] if kind in _CODING or kind == _SOS else _CUT_OFF)
+            kept.append(_CUT_OFF)
             break
         body = view[at + 2 : end]
         if kind == _SOS:
