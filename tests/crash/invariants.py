@@ -22,6 +22,7 @@ from tests.crash.outside import ROUTES, TOLD_BY_WEBHOOK, C, D
 from tests.crash.stage import CALLBACK, Stage, items
 from tests.flow.conftest import SECRET
 from tests.flow.world import ACCOUNT, REGION, dynamodb_backends
+from tests.security.hostile import PLACE
 
 WITHOUT_NEWS = frozenset({"webhook lost"})
 """Fates of a picture that nobody tells us of."""
@@ -125,8 +126,8 @@ def i4(stage: Stage, stores: Stores) -> Iterator[str]:
 
 
 def i5(stage: Stage, stores: Stores) -> Iterator[str]:
-    """Outputs: each is there with its hash, once; nothing lies where a completed job does not list it, nothing without
-    a job."""
+    """Pictures: each output is there with its hash, once; nothing lies where a completed job does not list it, nothing
+    without a job; no asset says where it was taken, and one that is ready is as large as its row says."""
     outputs = {key: data for (bucket, key), data in stores.objects.items() if bucket == "outputs"}
     for job in stores.jobs.values():
         keys = [one.key for one in job.outputs]
@@ -147,6 +148,17 @@ def i5(stage: Stage, stores: Stores) -> Iterator[str]:
     for bucket, key in stores.objects:
         if bucket == "uploads" and key.startswith("profiles/") and f"profile#{key.split('/')[2]}" not in profiles:
             yield f"{key} belongs to no profile"
+    assets = {f"assets/{row['pk']}/{row['sk'][6:]}": row for row in stores.rows if row["sk"].startswith("asset#")}
+    for bucket, key in stores.objects:
+        if bucket == "uploads" and key.startswith("assets/"):
+            data, row = stores.objects[bucket, key], assets.get(key, {})
+            if any(mark in data for mark in PLACE):
+                yield f"{key} says where it was taken"
+            if row.get("state") == "ready" and row["bytes"] != len(data):
+                yield f"{key} has {len(data)} bytes, its row says {row['bytes']}"
+    for key, row in assets.items():
+        if row["state"] == "uploading":
+            yield f"{key} has arrived, and nobody said so"
     for key in outputs:
         if key.startswith(("out/", "keep/")) and key.split("/")[2] not in stores.jobs:
             yield f"{key} belongs to no job"

@@ -14,6 +14,7 @@ from packshot.job import Step
 from tests.crash.outside import EARLY, NEVER, NOWHERE
 from tests.crash.stage import CALLBACK, ENDPOINT, JOBS, Stage
 from tests.flow.conftest import photo
+from tests.security.hostile import located
 
 Play = Callable[[Stage], None]
 ASSETS, PROFILES, OWN_KEYS = (f"/packshot/v1/{name}" for name in ("assets", "profiles", "provider-keys"))
@@ -162,6 +163,13 @@ def upload(stage: Stage) -> None:
     """A picture in the inbox is a job, once; one that is none is an event."""
     stage.upload(f"inbox/{stage.tenant.account}/amazon/red box.jpg", photo(64, 64))
     stage.upload(f"inbox/{stage.tenant.account}/nothing/red box.jpg", photo(64, 64), good=False)
+
+
+@scenario(cut="upload")
+def direct_upload(stage: Stage) -> None:
+    """A picture comes by a form, straight to the bucket, and says where it was taken."""
+    ticket = stage.insist("POST", ASSETS, {"content_type": "image/jpeg", "bytes": 5_000})
+    stage.upload(ticket.json["fields"]["key"], located("jpg"), good=False)
 
 
 @scenario(cut="submit relay callback sweep")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from packshot import parts
-from tests.security.hostile import chunk, gif, jpg, png, saved, scans, segment, with_segments
+from tests.security.hostile import chunk, gif, jpg, png, riff, saved, scans, segment, with_segments
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP"])
@@ -49,8 +49,12 @@ def test_chunks_and_segments_and_blocks_have_their_limit(monkeypatch: pytest.Mon
     assert parts.too_many(gif(b"!\xf9\1x\0" * 20))
     assert parts.too_many(gif(b"!\xfe" + b"\1x" * 20 + b"\0"))
     assert parts.too_many(gif(b"\1" * 20))
+    assert not parts.too_many(riff((b"VP8X", bytes(10)), *[(b"EVIL", b"x")] * 10))
+    assert parts.too_many(riff((b"VP8X", bytes(10)), *[(b"EVIL", b"x")] * 20))
 
 
-@given(st.sampled_from([b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF89a"]), st.binary(max_size=300))
+@given(
+    st.sampled_from([b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"RIFF\xff\0\0\0WEBP"]), st.binary(max_size=300)
+)
 def test_damage_is_for_the_decoder_to_find(magic: bytes, rest: bytes) -> None:
     assert not parts.too_many(magic + rest)

@@ -14,7 +14,7 @@ MOST_SCANS = 50
 """Encoders write about ten; the most that any known optimiser writes is twenty or so."""
 
 MOST_PARTS = 50_000
-"""Segments of a JPEG, chunks of a PNG. 20 MB in the 8 kB chunks that libpng writes are 2,500."""
+"""Segments of a JPEG, chunks of a PNG or WebP. 20 MB in the 8 kB chunks that libpng writes are 2,500."""
 
 MOST_BLOCKS = 200_000
 """Blocks of a GIF, which hold 255 bytes at most: 20 MB in full ones are 82,000."""
@@ -30,6 +30,8 @@ def too_many(data: bytes) -> bool:
         return _jpeg(data)
     if kind == "png":
         return _png(data)
+    if kind == "webp":
+        return _webp(data)
     return data.startswith(b"GIF8") and _gif(data)
 
 
@@ -56,6 +58,16 @@ def _png(data: bytes) -> bool:
         if at + 8 > len(data) or data[at + 4 : at + 8] == b"IEND":
             return False
         at += 12 + int.from_bytes(data[at : at + 4], "big")
+    return True
+
+
+def _webp(data: bytes) -> bool:
+    at = 12
+    for _ in range(MOST_PARTS):
+        if at + 8 > len(data):
+            return False
+        size = int.from_bytes(data[at + 4 : at + 8], "little")
+        at += 8 + size + size % 2
     return True
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps, PngImagePlugin
 
 from packshot import parts
+from packshot.provenance import SOURCE_TYPES, label
 from packshot.sniff import sniff
 
 SMALLEST_SIDE, LARGEST_SIDE = 64, 8192
@@ -29,37 +30,6 @@ UNSUPPORTED = (b"GIF8", b"BM", b"II*\0", b"MM\0*", b"%PDF", b"<svg", b"<?xml", b
 STRIP = 256  # rows that are turned into our pixels at a time
 
 Image.MAX_IMAGE_PIXELS = 50_000_000
-
-# https://cv.iptc.org/newscodes/digitalsourcetype/
-SOURCE_TYPES = frozenset(
-    {
-        "algorithmicMedia",
-        "algorithmicallyEnhanced",
-        "composite",
-        "compositeCapture",
-        "compositeSynthetic",
-        "compositeWithTrainedAlgorithmicMedia",
-        "computationalCapture",
-        "dataDrivenMedia",
-        "digitalCapture",
-        "digitalCreation",
-        "humanEdits",
-        "negativeFilm",
-        "positiveFilm",
-        "print",
-        "screenCapture",
-        "trainedAlgorithmicMedia",
-        "virtualRecording",
-    }
-)
-XMP = (
-    '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
-    '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
-    '<rdf:Description rdf:about="" xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" '
-    'Iptc4xmpExt:DigitalSourceType="http://cv.iptc.org/newscodes/digitalsourcetype/{}"/>'
-    '</rdf:RDF></x:xmpmeta><?xpacket end="w"?>'
-)
-
 
 DARKEST = 8
 """No channel of a picture that is all black lies above this: room for JPEG's noise."""
@@ -285,18 +255,18 @@ def encode(picture: Picture, *, format: str, quality: int = 90, source_type: str
     if source_type not in SOURCE_TYPES:
         raise ValueError(f"{source_type!r} is not an IPTC digital source type")
     image = Image.fromarray(picture.pixels)
-    label = XMP.format(source_type)
+    packet = label(source_type)
     out = io.BytesIO()
     if format == "jpg":
         if picture.has_alpha:
             white = Image.new("RGB", image.size, (255, 255, 255))
             white.paste(image, mask=image.getchannel("A"))
             image = white
-        image.save(out, "JPEG", quality=quality, subsampling=0, xmp=label.encode())
+        image.save(out, "JPEG", quality=quality, subsampling=0, xmp=packet.encode())
     elif format == "png":
         note = PngImagePlugin.PngInfo()
-        note.add_itxt("XML:com.adobe.xmp", label)
+        note.add_itxt("XML:com.adobe.xmp", packet)
         image.save(out, "PNG", compress_level=3, pnginfo=note)
     else:
-        image.save(out, "WEBP", quality=quality, lossless=exact, method=2, xmp=label.encode())
+        image.save(out, "WEBP", quality=quality, lossless=exact, method=2, xmp=packet.encode())
     return out.getvalue()

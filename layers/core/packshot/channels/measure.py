@@ -8,7 +8,6 @@ or a watermark in it is not measured: nothing this small tells it reliably.
 from __future__ import annotations
 
 import io
-import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from PIL import Image, ImageCms, ImageOps
 
 from packshot.channels.ground import Ground, Mask, ground, layers
 from packshot.picture import BadPicture, check_parts, check_size, loaded
+from packshot.provenance import source_type_in
 from packshot.sniff import sniff
 
 OTHERS = {b"GIF8": "gif", b"BM": "bmp", b"II*\0": "tiff", b"MM\0*": "tiff"}
@@ -45,7 +45,6 @@ COLOURS = {
 """The decoder's modes that can be measured, in a photographer's words."""
 
 ORIENTATION, EXIF_IFD, GPS_IFD, BITS_PER_SAMPLE = 0x0112, 0x8769, 0x8825, 0x0102
-SOURCE_TYPE = re.compile(rb"DigitalSourceType\s*(?:=\s*[\"']|>|\s+rdf:resource\s*=\s*[\"'])\s*([^\"'<>\s]{1,200})")
 
 LINES = 240  # rows and columns that sharpness is measured on
 REACH = 8  # pixels either side of an edge
@@ -220,8 +219,7 @@ def standard_table(quality: int) -> NDArray[np.int64]:
 
 def _source_type(image: Image.Image) -> str | None:
     packet = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp") or b""
-    found = SOURCE_TYPE.search(packet.encode() if isinstance(packet, str) else packet)
-    return found[1].decode("ascii", "replace").rstrip("/").rpartition("/")[2] if found else None
+    return source_type_in(packet.encode() if isinstance(packet, str) else packet)
 
 
 def _profile(image: Image.Image) -> str | None:

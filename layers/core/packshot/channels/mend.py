@@ -27,7 +27,8 @@ from packshot.channels.comply import (
 )
 from packshot.channels.ground import ground
 from packshot.channels.measure import Measured, measure
-from packshot.picture import FORMATS, SOURCE_TYPES, Picture, decode
+from packshot.picture import FORMATS, Picture, decode
+from packshot.provenance import SOURCE_TYPES
 from packshot.studio.compose import compose
 from packshot.studio.values import Cutout, Shot
 

@@ -14,6 +14,7 @@ from packshot.channels.mend import SETTING, mend
 from packshot.channels.names import file_name
 from packshot.picture import Picture
 from packshot.steps.store import Finished
+from packshot.strip import stripped
 
 ENHANCED = "algorithmicallyEnhanced"
 
@@ -51,9 +52,10 @@ def rendered(made: studio.Rendered, channel: Channel, brief: Brief, place: int, 
 def mended(
     data: bytes, channel: Channel, cutout: Callable[[], studio.Cutout], brief: Brief, place: int, *, now: int
 ) -> Finished:
-    """The least that makes a picture comply; the product is cut out only where nothing less helps."""
-    today = day_of(now)
-    file, done, report = mend(data, channel, today=today)
+    """The least that makes a picture comply; the product is cut out only where nothing less helps. What passes comes
+    back as it is, but for what hangs on it: of that, we keep nothing."""
+    today, clean = day_of(now), stripped(data)
+    file, done, report = mend(clean, channel, today=today)
     words: dict[str, Any] = {}
     rules = {rule.rule for rule in channel.on(today) if rule.test in SETTING}
     if any(line.rule in rules and line.verdict != "pass" for line in report.lines):
@@ -62,9 +64,11 @@ def mended(
         except studio.NothingFound:
             words["check"] = ["no_product_found"]
         else:
-            file, done, report = mend(data, channel, today=today, cutout=product)
+            file, done, report = mend(clean, channel, today=today, cutout=product)
             if done:
                 words |= {"cutout_confidence": product.confidence, "check": doubts(product)}
+    if clean != data and not any(line.startswith("metadata: ") for line in done):
+        done = (*done, "metadata: what is no picture was removed")
     return judged(file, channel, brief, place, {**words, "fixed": list(done)}, now=now)
 
 

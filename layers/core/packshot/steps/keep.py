@@ -10,6 +10,7 @@ from packshot.errors import CallerError
 from packshot.job import Job
 from packshot.ports import Pictures
 from packshot.sniff import sniff
+from packshot.strip import stripped
 from packshot.wishes import ImportAsset, PresignAsset, PutAsset
 
 MAX_UPLOAD = 20 * 1024 * 1024
@@ -117,7 +118,8 @@ class Keeper:
     ) -> Asset:
         """Store the bytes first, the row second: a crash between leaves an object that its lifecycle rule removes.
 
-        The same bytes a second time are the same asset, kept for thirty days from now.
+        What lies in the bucket is the picture without what hangs on it; the row says how many bytes that is, and whose
+        hash the caller's bytes have: the same a second time are the same asset, kept for thirty days from now.
 
         Raises CallerError `invalid_field` when the bytes do not begin like a picture we can read.
         """
@@ -126,14 +128,14 @@ class Keeper:
         kind = sniff(data)
         if kind is None:
             raise CallerError("invalid_field", "The file is not a JPEG, PNG or WebP picture.", field="file")
-        sha256 = hashlib.sha256(data).hexdigest()
+        sha256, clean = hashlib.sha256(data).hexdigest(), stripped(data)
         known = self.assets.known(account, sha256)
         if known is not None:
-            self.uploads.put(key_of(account, known.id), data, known.content_type)
+            self.uploads.put(key_of(account, known.id), clean, known.content_type)
             return self.assets.renew(account, known, tags)
         new = ids.make("as", now, randomness)
-        asset = Asset(new, "ready", now, CONTENT_TYPES[kind], len(data), filename, tags=tags, sha256=sha256)
-        self.uploads.put(key_of(account, asset.id), data, asset.content_type)
+        asset = Asset(new, "ready", now, CONTENT_TYPES[kind], len(clean), filename, tags=tags, sha256=sha256)
+        self.uploads.put(key_of(account, asset.id), clean, asset.content_type)
         return self.assets.put(account, asset)
 
     def put(self, wish: PutAsset, account: str, now: int, randomness: bytes) -> Asset:

@@ -13,6 +13,7 @@ from packshot.picture import BadPicture, Picture, decode, finish
 from packshot.ports import Http, Pictures
 from packshot.sniff import sniff
 from packshot.steps.keep import CONTENT_TYPES, MAX_UPLOAD, key_of, profile_key, thumbnail_of
+from packshot.strip import stripped
 
 THUMBNAIL = 512
 """The longer side of a thumbnail, in pixels."""
@@ -79,7 +80,7 @@ def _asset(account: str, asset_id: str, room: Librarian, *, patient: bool) -> No
     source, key = room.assets.source(account, asset_id), key_of(account, asset_id)
     if source is not None:
         try:
-            data = room.http.fetch(source, hosts=None, seconds=SECONDS, max_bytes=MAX_UPLOAD)
+            data = stripped(room.http.fetch(source, hosts=None, seconds=SECONDS, max_bytes=MAX_UPLOAD))
         except FetchFailed as error:
             if error.may_pass and patient:
                 raise

@@ -16,8 +16,9 @@ from packshot.errors import CallerError
 from packshot.ports import Bus, Pictures
 from packshot.principal import SPENDING, Principal
 from packshot.sniff import sniff
-from packshot.steps.keep import MAX_UPLOAD, Assets
+from packshot.steps.keep import CONTENT_TYPES, MAX_UPLOAD, Assets
 from packshot.steps.submit import Intake, submit
+from packshot.strip import stripped
 from packshot.wishes import Submit
 
 _NAME = re.compile(r"[^/\x00-\x1f\x7f]{1,200}")
@@ -148,7 +149,12 @@ def _ratio(text: str) -> str:
 
 
 def _arrived(key: str, room: Gate) -> None:
-    """A direct upload is complete: its asset is ready, or rejected with the reason."""
+    """A direct upload is complete: its asset is ready, or rejected with the reason.
+
+    S3 took it as the caller sent it. What hangs on the picture is taken off and the picture put back under its key, and
+    only then is its row ready. Whoever dies between has lost nothing: the message comes again, and S3 tells of the new
+    object as well; that one is clean, and what was told of the row once stays.
+    """
     parts = key.split("/")
     if len(parts) != 3 or not ids.is_id("as", parts[2]):
         return
@@ -156,6 +162,11 @@ def _arrived(key: str, room: Gate) -> None:
     if head is None:
         return
     data = room.uploads.get(key) if head.bytes <= MAX_UPLOAD else None
-    good = data is not None and sniff(data) is not None
-    reason = None if good else "not a JPEG, PNG or WebP picture"
-    room.assets.settle(parts[1], parts[2], "ready" if good else "rejected", head.bytes, reason)
+    kind = sniff(data) if data is not None else None
+    if data is None or kind is None:
+        room.assets.settle(parts[1], parts[2], "rejected", head.bytes, "not a JPEG, PNG or WebP picture")
+        return
+    clean = stripped(data)
+    if clean != data:
+        room.uploads.put(key, clean, CONTENT_TYPES[kind])
+    room.assets.settle(parts[1], parts[2], "ready", len(clean), None)
