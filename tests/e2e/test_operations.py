@@ -42,9 +42,7 @@ def test_the_books_are_read_under_the_role_of_reconcile(
     local: dict[str, Any], outputs: dict[str, str], aws: Callable[[str], Any]
 ) -> None:
     name = next(
-        one["FunctionName"]
-        for one in aws("lambda").list_functions()["Functions"]
-        if one["FunctionName"].endswith("reconcile")
+        one["FunctionName"] for one in aws("lambda").list_functions()["Functions"] if "Reconcile" in one["FunctionName"]
     )
     answer = aws("lambda").invoke(FunctionName=name, Payload=b"{}")
     found = json.loads(answer["Payload"].read())
