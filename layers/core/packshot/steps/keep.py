@@ -10,7 +10,6 @@ from packshot.errors import CallerError
 from packshot.job import Job
 from packshot.ports import Pictures
 from packshot.sniff import sniff
-from packshot.strip import stripped
 from packshot.wishes import ImportAsset, PresignAsset, PutAsset
 
 MAX_UPLOAD = 20 * 1024 * 1024
@@ -118,8 +117,8 @@ class Keeper:
     ) -> Asset:
         """Store the bytes first, the row second: a crash between leaves an object that its lifecycle rule removes.
 
-        What lies in the bucket is the picture without what hangs on it; the row says how many bytes that is, and whose
-        hash the caller's bytes have: the same a second time are the same asset, kept for thirty days from now.
+        What lies in the bucket is the picture without what hangs on it; the row says how many bytes that is, and its
+        hash is that of the caller's bytes: the same a second time are the same asset, kept for thirty days from now.
 
         Raises CallerError `invalid_field` when the bytes do not begin like a picture we can read.
         """
@@ -128,6 +127,8 @@ class Keeper:
         kind = sniff(data)
         if kind is None:
             raise CallerError("invalid_field", "The file is not a JPEG, PNG or WebP picture.", field="file")
+        from packshot.strip import stripped  # not at the top: few requests bring a picture, each cold start would pay
+
         sha256, clean = hashlib.sha256(data).hexdigest(), stripped(data)
         known = self.assets.known(account, sha256)
         if known is not None:
