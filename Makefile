@@ -1,6 +1,6 @@
 # What you can do here; each line calls tools/. Needs Python 3.11 or newer and make, nothing else.
 .DEFAULT_GOAL := help
-.PHONY: help demo up down simulators test crash soak check fmt bench build clean
+.PHONY: help demo up down simulators test sweeps crash soak check fmt bench build clean
 PYTHON ?= python3
 SEEDS ?= 2000
 
@@ -14,8 +14,10 @@ down: ## stop it
 	@$(PYTHON) tools/local.py down
 simulators: ## the simulated providers alone, on 127.0.0.1:8600, until interrupted
 	@$(PYTHON) tools/bootstrap.py && .venv/bin/python -m simulators
-test: ## every test, the last ones against a deployed stack
+test: ## the tests, the last ones against a deployed stack
 	@tools/test.sh
+sweeps: ## the longest tests: every fault of every provider, every order of three, a crowd, an outage
+	@tools/test.sh sweeps
 crash: ## every call of a job's life goes wrong, every order of two handlers, and bugs put in on purpose
 	@tools/crash.sh
 soak: ## the same for longer: several faults at once from SEEDS=2000 seeds, more orders, a ledger of 3,000 steps

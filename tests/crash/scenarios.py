@@ -72,7 +72,7 @@ def webhook_lost(stage: Stage) -> None:
     stage.ask(model="first", **SMALL)
 
 
-@scenario()
+@scenario(cut="relay dispatch provider_webhook poll sweep")
 def webhook_late(stage: Stage) -> None:
     """The provider says so when its attempt has been given up: somebody else has made the picture, this one is lost."""
     stage.outside.fates[A, 0, 1] = "told too late"
@@ -106,7 +106,7 @@ def two_pollers(stage: Stage) -> None:
     stage.world.pollers += stage.world.pollers[:1]
 
 
-@scenario()
+@scenario(cut="submit relay dispatch provider_webhook ingest")
 def next_route(stage: Stage) -> None:
     """The first provider fails, the next one makes the picture; the account may spend so much in a month."""
     Books("packshot").change(stage.tenant.account, {"cap_credits": 50, "cap_micro_usd": 10_000_000})
@@ -206,7 +206,7 @@ def channels(stage: Stage) -> None:
     stage.ask(model="studio", images=[stage.asset], seed=1, channels=["amazon", "ebay"])
 
 
-@scenario()
+@scenario(cut="submit relay dispatch")
 def twins(stage: Stage) -> None:
     """The same wish three times: made once; the second waits for the first, the third finds it done."""
     wish = {"model": "first", "prompt": "a red box, number 0", "cache": True, **SMALL}
@@ -216,7 +216,7 @@ def twins(stage: Stage) -> None:
     stage.ask(**wish)
 
 
-@scenario()
+@scenario(cut="submit ingest")
 def library(stage: Stage) -> None:
     """A fetched picture and a profile, both forgotten again; another is forgotten before it is looked at."""
     stage.outside.pages.update({f"https://shop.example/{name}.jpg": photo(64, 64) for name in ("mug", "sam", "gone")})

@@ -28,6 +28,8 @@ from tests.flow.conftest import Tenant, make_tenant
 from tests.flow.test_doors_and_tenants import keyed
 from tests.flow.world import World
 
+pytestmark = pytest.mark.sweep
+
 VENDORS = [name for name in dialects.NAMES if name != dialects.OURS]
 MOST = 60
 """Examples of each dialect."""

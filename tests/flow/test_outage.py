@@ -11,6 +11,8 @@ from packshot.facts import DeadlinePassed, Delivered, Leak
 from packshot.job import Attempt, Call, Credits, Job, Output, Route, State, Step
 from packshot.lifecycle import advance
 
+pytestmark = pytest.mark.sweep
+
 JOBS = 60
 
 

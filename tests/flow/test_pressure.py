@@ -4,6 +4,8 @@ import pytest
 
 from bench import pressure
 
+pytestmark = pytest.mark.sweep
+
 CROWD, FEW = 60, 4
 
 

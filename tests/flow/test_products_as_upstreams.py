@@ -26,6 +26,8 @@ from tests.flow.test_jobs import JOBS, asset, available, books_are_straight, job
 from tests.flow.test_lasting import API, PICTURES, object_of, opened
 from tests.flow.world import World
 
+pytestmark = pytest.mark.sweep
+
 MODEL, PRICE = "seedream", 3
 """What A asks for and pays; no upstream's own model is called so."""
 

@@ -14,6 +14,8 @@ from packshot import catalog, providers
 from simulators import kit
 from tests.flow.simulated import MICRO_USD, WAYS, Town, Way, own_clients, town, whole, words_of
 
+pytestmark = pytest.mark.sweep
+
 __all__ = ["own_clients", "town", "whole"]
 
 BEFORE = ("refused", "invalid", "unauthorized", "quota", "gone", "429", "429=9", "500-before")

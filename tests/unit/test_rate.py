@@ -16,6 +16,8 @@ from packshot.aws.rate import Rate, RateTable
 from tests.integration.test_aws_rate import Reference
 from tests.turns import Turns, every_order
 
+pytestmark = pytest.mark.sweep
+
 NOW = 1_770_000_000_000
 CONDITIONS: Mapping[str, Callable[[int | None, int, int], bool]] = {
     "attribute_not_exists(#tat) OR #tat < :now": lambda tat, now, _: tat is None or tat < now,
