@@ -16,7 +16,7 @@ simulators: ## the simulated providers alone, on 127.0.0.1:8600, until interrupt
 	@$(PYTHON) tools/bootstrap.py && .venv/bin/python -m simulators
 test: ## the tests, the last ones against a deployed stack
 	@tools/test.sh
-sweeps: ## the longest tests: every fault of every provider, every order of three, a crowd, an outage
+sweeps: ## the longest tests: every fault of every provider, every order of three, bad servers, a crowd, an outage
 	@tools/test.sh sweeps
 crash: ## every call of a job's life goes wrong, every order of two handlers, and bugs put in on purpose
 	@tools/crash.sh

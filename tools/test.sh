@@ -2,7 +2,7 @@
 # All tests: first those in one process, side by side, then those against a stack that is deployed for them.
 #   tools/test.sh            everything
 #   tools/test.sh fast       without the deployed stack
-#   tools/test.sh sweeps     the long tables alone: every fault of every provider, every order of three, a crowd, an outage
+#   tools/test.sh sweeps     the long tables alone: every fault of every provider, every order of three, bad servers, a crowd, an outage
 # Those of the architecture are part of tools/check.sh, the crash harness of tools/crash.sh.
 # The stack has a port and a folder of its own, so that a running `make up` is not disturbed.
 set -uo pipefail

@@ -20,6 +20,8 @@ import pytest
 from packshot import egress
 from tests.unit.test_egress import CHUNKED, PNG, answer, drip, flood, serving
 
+pytestmark = pytest.mark.sweep
+
 ROOT = Path(__file__).parents[2]
 SECONDS, GRACE, MOST_MB = 1.0, 0.5, 64
 WAYS = ("input", "output", "send", "post")
