@@ -35,7 +35,6 @@ UNUSED: dict[tuple[str, str], str] = {
         "poll",
         "dynamodb:PutItem",
     ): "a leak, where a cancel comes between read and write: the pair `poll and cancel`",
-    ("ingest", "s3:DeleteObject"): "a profile that is forgotten while it is looked at: the pair `look and forget`",
 }
 """Rights that no scenario needs, and why they are there."""
 
