@@ -29,7 +29,7 @@ from tests.crash.sweep import PATIENCE, Found, each, forked
 from tests.flow.conftest import photo
 from tests.flow.world import ROOT
 
-LIMIT, ALL = 80, 500
+LIMIT, ALL = 70, 500
 """Orders of a pair, at most: where changes are checked, and where there is time."""
 
 BESIDES = (b"rate#", b'"key#', b"timing", b"health#", b"secrets-manager", b"kms")
